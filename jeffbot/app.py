@@ -1,0 +1,125 @@
+"""Where everything is built and connected: started bottom up, stopped top down, in one place."""
+
+import asyncio
+import contextlib
+import functools
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import nextcord
+
+from .audio.bank import SoundBank
+from .audio.ffmpeg import FFmpeg, find_ffmpeg
+from .errors import FFmpegMissingError
+from .library.catalog import Catalog
+from .service import SoundService
+from .settings import Settings
+from .voice.switchboard import Switchboard
+from .ws.actions import Actions
+from .ws.auth import Tokens
+from .ws.secret import Secret
+from .ws.server import Server
+
+logger = logging.getLogger(__name__)
+
+
+class Soundboard:
+    """One soundboard for one bot. Building it starts nothing; :meth:`run` is its whole life.
+
+    Raises:
+        FFmpegMissingError: There is no ffmpeg on this machine.
+    """
+
+    def __init__(self, client: nextcord.Client, settings: Settings, secret: Secret) -> None:
+        self._settings = settings
+        self._secret = secret
+        self._ffmpeg = FFmpeg(
+            find_ffmpeg(settings.ffmpeg),
+            timeout=settings.encode_timeout,
+            max_seconds=settings.max_sound_seconds,
+        )
+        self._catalog = Catalog(settings.sounds_dir)
+        self._bank = SoundBank(
+            self._ffmpeg,
+            settings.data_dir / "opus",
+            encoders=settings.encoders,
+            memory_bytes=settings.memory_mib << 20,
+            max_seconds=settings.max_sound_seconds,
+        )
+        self._library_changed = asyncio.Event()
+        self._catalog.subscribe(self._library_changed.set)
+        self.voice = Switchboard(client, play_timeout=settings.play_timeout)
+        self.service = SoundService(self._catalog, self._bank, self.voice)
+        self._began = asyncio.Event()
+
+    async def run(self, until: asyncio.Event) -> None:
+        """Serve until the event is set; then everything it started has ended."""
+        self._serving: asyncio.Future[Server] = asyncio.get_running_loop().create_future()
+        self._began.set()
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(self._catalog)
+            await stack.enter_async_context(self._bank)
+            await stack.enter_async_context(self.voice)
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            jobs = [
+                tasks.create_task(self._keep_catalog(), name="jeffbot catalog"),
+                tasks.create_task(self._keep_encoded(), name="jeffbot encoding"),
+                tasks.create_task(self._serve(), name="jeffbot server"),
+            ]
+            try:
+                await until.wait()
+            finally:
+                for job in jobs:
+                    job.cancel()
+                self._serving.cancel()
+
+    async def wait_serving(self) -> Server:
+        """The remote control, as soon as it listens.
+
+        Raises:
+            OSError: It cannot listen.
+            asyncio.CancelledError: The soundboard ended first.
+        """
+        await self._began.wait()
+        return await asyncio.shield(self._serving)
+
+    async def _keep_catalog(self) -> None:
+        await self._catalog.open()
+        await self._catalog.watch()
+
+    async def _keep_encoded(self) -> None:
+        try:
+            logger.info("encoding with %s", await self._bank.check_ffmpeg())
+        except FFmpegMissingError as error:
+            logger.error("sounds cannot be encoded: %s", error)
+        while True:
+            await self._library_changed.wait()
+            self._library_changed.clear()
+            await self._bank.prepare(self._catalog.sounds)
+
+    async def _serve(self) -> None:
+        settings = self._settings
+        make_tokens = functools.partial(Tokens, self._secret.text, hours=settings.token_hours)
+        with ThreadPoolExecutor(1, "jeffbot-start") as thread:
+            tokens = await asyncio.get_running_loop().run_in_executor(thread, make_tokens)
+        server = Server(
+            Actions(self.service),
+            tokens,
+            host=settings.ws_host,
+            port=settings.ws_port,
+            auth_timeout=settings.auth_timeout,
+        )
+        try:
+            async with server:
+                self._serving.set_result(server)
+                await asyncio.Event().wait()
+        except OSError as error:
+            self._serving.set_exception(error)
+            self._serving.exception()  # seen, also when nobody waits for it
+            logger.error(
+                "the remote control cannot listen on %s port %d (%s): free it, or set JEFFBOT_WS_HOST and "
+                "JEFFBOT_WS_PORT, then reload. The slash commands work without it.",
+                settings.ws_host,
+                settings.ws_port,
+                error.strerror or error,
+            )

@@ -1,0 +1,162 @@
+"""ffmpeg: found, checked, and run within bounds.
+
+Commands are built with ffmpeg-python and run in threads, never on the event loop. Input is restricted to audio
+container formats: a playlist that calls itself ``.mp3`` would otherwise make ffmpeg read other files.
+"""
+
+import contextlib
+import importlib
+import logging
+import os
+import re
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import ffmpeg
+
+from ..errors import FFmpegMissingError
+from ..models import PACKET_SECONDS, Seconds
+
+logger = logging.getLogger(__name__)
+
+FORMATS = "aac,aiff,flac,matroska,mov,mp3,ogg,wav"
+"""Demuxers that may open a sound (``ffmpeg -demuxers``); none of them follows references to other files."""
+BITRATE = "96k"
+"""Target of the encoder, VBR; clear stereo music by RFC 7587, section 3.1.1."""
+PROFILE = "opus-96k-20ms-1"
+"""Names how a sound is encoded; a change of the arguments below changes it, so that no old cache is read."""
+_LOW_PRIORITY = 10
+_CHECK_TIMEOUT: Seconds = 15.0
+_STDERR_BYTES = 4096
+
+
+_PREFIX = re.compile(r"^(\[[^]]*\]\s*)?(Error opening input( files?)?)?[\s:.]*")
+
+
+class FFmpegError(Exception):
+    """ffmpeg failed; the message is its own, without paths."""
+
+
+def find_ffmpeg(configured: Path | None) -> Path:
+    """The ffmpeg to use: the configured one, the one on ``PATH``, the one of ``jeffbot[bundled]``.
+
+    Raises:
+        FFmpegMissingError: There is none.
+    """
+    if configured is not None:
+        found = shutil.which(configured)
+        if found is None:
+            raise FFmpegMissingError(f"JEFFBOT_FFMPEG is {str(configured)!r}, where there is no program")
+        return Path(found)
+    if found := shutil.which("ffmpeg"):
+        return Path(found)
+    try:
+        return Path(importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe())
+    except (ImportError, RuntimeError) as error:
+        raise FFmpegMissingError("ffmpeg, which encodes the sounds, is not on this machine") from error
+
+
+class FFmpeg:
+    """One ffmpeg program. Its methods block: call them in threads. :meth:`close` ends every run."""
+
+    def __init__(self, program: Path, *, timeout: Seconds, max_seconds: Seconds) -> None:
+        self._program = str(program)
+        self._timeout = timeout
+        self._max_seconds = max_seconds
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def check(self) -> str:
+        """The first line of ``ffmpeg -version``.
+
+        Raises:
+            FFmpegMissingError: It does not run, or cannot encode Opus.
+        """
+        try:
+            version = self._run([self._program, "-hide_banner", "-version"], _CHECK_TIMEOUT)
+            encoders = self._run([self._program, "-hide_banner", "-encoders"], _CHECK_TIMEOUT)
+        except (OSError, FFmpegError) as error:
+            raise FFmpegMissingError(f"{self._program} does not run ({error})") from error
+        if b" libopus " not in encoders:
+            raise FFmpegMissingError(f"{self._program} was built without libopus, the Opus encoder")
+        return version.splitlines()[0].decode(errors="replace") if version else ""
+
+    def encode(self, file: Path) -> bytes:
+        """The first audio stream of a file as Ogg/Opus: 48 kHz, stereo, packets of 20 ms.
+
+        What is longer than the limit is cut one second past it, so that the caller can tell.
+
+        Raises:
+            FFmpegError: ffmpeg cannot read it, or took too long.
+        """
+        source = ffmpeg.input(
+            f"file:{os.path.abspath(file)}",  # noqa: PTH100 - resolve() would follow links
+            format_whitelist=FORMATS,
+            protocol_whitelist="file",
+            t=self._max_seconds + 1,
+        )
+        output = source.output(
+            "pipe:1",
+            format="opus",
+            map_metadata=-1,
+            vn=None,
+            sn=None,
+            dn=None,
+            acodec="libopus",
+            audio_bitrate=BITRATE,
+            vbr="on",
+            application="audio",
+            frame_duration=int(PACKET_SECONDS * 1000),
+            ar=48000,
+            ac=2,
+            threads=1,
+        ).global_args("-nostdin", "-hide_banner", "-loglevel", "error")
+        return self._run(output.compile(cmd=self._program), self._timeout, hide=os.path.abspath(file))  # noqa: PTH100
+
+    def close(self) -> None:
+        """Kill what runs, and let nothing more start."""
+        with self._lock:
+            self._closed = True
+            for process in self._running:
+                process.kill()
+
+    def _run(self, command: list[str], timeout: Seconds, hide: str = "") -> bytes:
+        with self._lock:
+            if self._closed:
+                raise FFmpegError("shutting down")
+            process = subprocess.Popen(  # noqa: S603 - arguments are built here, without a shell
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+            self._running.add(process)
+        try:
+            if hasattr(os, "setpriority"):
+                with contextlib.suppress(ProcessLookupError):  # it has ended already
+                    os.setpriority(os.PRIO_PROCESS, process.pid, _LOW_PRIORITY)
+            output, errors = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise FFmpegError(f"not done within {timeout:g} s") from None
+        finally:
+            with self._lock:
+                self._running.discard(process)
+        if process.returncode != 0:
+            raise FFmpegError(_reason(errors[-_STDERR_BYTES:].decode(errors="replace"), hide))
+        return output
+
+
+def _reason(errors: str, hide: str) -> str:
+    """What ffmpeg said last that speaks of the input, without the file's place and the demuxer's address."""
+    lines = [line.strip() for line in errors.replace(f"file:{hide}", "").replace(hide, "").splitlines()]
+    if any("whitelist" in line.lower() for line in lines):
+        return "its format is not one of the allowed audio formats"
+    said = [line for line in lines if line and not line.startswith("Conversion failed")]
+    told = _PREFIX.sub("", said[-1]) if said else ""
+    return f"ffmpeg cannot read it ({told or 'it gave no reason'})"

@@ -1,0 +1,1 @@
+"""The Nextcord extensions of this package."""

@@ -1,0 +1,149 @@
+"""What can go wrong, in one tree, and the codes remote clients see, in one table.
+
+Inner layers raise; each door translates once: the WebSocket replies ``code`` and ``str(error)``, the cog says
+``str(error)`` to the member alone.
+
+::
+
+    SoundboardError
+    ├── SoundNotFoundError      sound_not_found
+    ├── NoSoundsError           no_sounds
+    ├── NoVoiceChannelError     no_voice_channel
+    └── PlaybackError           the action's own: play_error, random_error
+        ├── UnplayableSoundError
+        ├── VoiceUnavailableError
+        ├── PlaybackCancelledError
+        └── PlaybackTimeoutError
+    SettingsError
+    ├── CommandClashError
+    └── FFmpegMissingError
+"""
+
+import enum
+from typing import ClassVar
+
+
+class ErrorCode(enum.StrEnum):
+    """Every ``error_code`` a remote client can receive."""
+
+    INVALID_JSON = "invalid_json"
+    INVALID_FORMAT = "invalid_format"  # JSON, but no object
+    MISSING_ACTION = "missing_action"
+    NOT_AUTHENTICATED = "not_authenticated"
+    AUTH_FAILED = "auth_failed"  # the token is not good
+    AUTH_ERROR = "auth_error"  # a token could not be checked: a bug or fault of ours
+    UNKNOWN_ACTION = "unknown_action"
+    ACTION_ERROR = "action_error"
+    MISSING_FILENAME = "missing_filename"
+    SOUND_NOT_FOUND = "sound_not_found"
+    NO_VOICE_CHANNEL = "no_voice_channel"
+    NO_SOUNDS = "no_sounds"
+    LIST_ERROR = "list_error"
+    PLAY_ERROR = "play_error"
+    RANDOM_ERROR = "random_error"
+    STOP_ERROR = "stop_error"
+    STATUS_ERROR = "status_error"
+    INTERNAL_ERROR = "internal_error"  # trouble outside any action; logged with its traceback, never described
+
+
+MAX_NAME = 100
+"""Characters of a name given by someone that an error repeats."""
+
+
+def printable(text: str, limit: int = MAX_NAME) -> str:
+    """Someone's text, safe to show: cut, and with everything unprintable escaped."""
+    cut = text if len(text) <= limit else text[:limit] + "…"
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
+
+
+class SoundboardError(Exception):
+    """Something a person asked for cannot be done; ``str(error)`` is the sentence for that person."""
+
+    code: ClassVar[ErrorCode | None] = None  # None: the code of the action that failed, such as play_error
+
+
+class SoundNotFoundError(SoundboardError):
+    """The library has no sound with this name."""
+
+    code = ErrorCode.SOUND_NOT_FOUND
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'Sound "{printable(name)}" not found')
+        self.name = name
+
+
+class NoSoundsError(SoundboardError):
+    """The library is empty."""
+
+    code = ErrorCode.NO_SOUNDS
+
+    def __init__(self) -> None:
+        super().__init__("No sound files available")
+
+
+class NoVoiceChannelError(SoundboardError):
+    """The person who pressed is in no voice channel that this bot can see."""
+
+    code = ErrorCode.NO_VOICE_CHANNEL
+
+    def __init__(self) -> None:
+        super().__init__("User must be in a voice channel")
+
+
+class PlaybackError(SoundboardError):
+    """A sound exists and someone would hear it, but it cannot be played."""
+
+
+class UnplayableSoundError(PlaybackError):
+    """The sound's file gives no audio; ``reason`` says why, without the file's place on this machine."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f'Cannot play "{printable(name)}": {reason}')
+        self.name = name
+        self.reason = reason
+
+
+class VoiceUnavailableError(PlaybackError):
+    """The voice channel cannot be joined or spoken in."""
+
+
+class PlaybackCancelledError(PlaybackError):
+    """Someone stopped playback before this sound began."""
+
+    def __init__(self) -> None:
+        super().__init__("Stopped before the sound began")
+
+
+class PlaybackTimeoutError(PlaybackError):
+    """The sound did not begin in time."""
+
+    def __init__(self, limit: float) -> None:
+        super().__init__(f"The sound did not begin within {limit:g} s")
+        self.limit = limit
+
+
+class SettingsError(ValueError):
+    """A setting, or what the machine has, does not allow loading; the sentence says what to change."""
+
+
+class CommandClashError(SettingsError):
+    """The host bot has a slash command of the same name."""
+
+    def __init__(self, name: str, owner: str) -> None:
+        super().__init__(
+            f"this bot already has the slash command /{name} (from {owner}), and it keeps it. Put jeffbot's "
+            f'commands into a group of their own: JEFFBOT_COMMAND_GROUP=sound, or extras={{"command_group": '
+            f'"sound"}} in load_extension, gives /sound play, /sound random and so on.'
+        )
+        self.name = name
+        self.owner = owner
+
+
+class FFmpegMissingError(SettingsError):
+    """No usable ffmpeg was found."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"{reason}. Install ffmpeg (Debian, Ubuntu: apt install ffmpeg; macOS: brew install ffmpeg; Windows: "
+            "winget install ffmpeg), or `pip install jeffbot[bundled]`, or set JEFFBOT_FFMPEG to its path."
+        )

@@ -1,0 +1,69 @@
+"""What goes wrong in the sandbox: answers to a client, and refusals to a test."""
+
+from typing import Any
+
+
+class SandboxError(Exception):
+    """A test asked the sandbox for something a person at Discord could not do or would not see."""
+
+
+class UnknownCommandError(SandboxError):
+    """The application has registered no command of this name, here or everywhere."""
+
+
+class InvalidOptionError(SandboxError):
+    """The Discord client would not let a person send these options."""
+
+
+class CommandHiddenError(SandboxError):
+    """The member lacks the command's ``default_member_permissions``: Discord does not show it to them."""
+
+
+class NoReplyError(SandboxError):
+    """The application did not answer in time: the person reads "The application did not respond"."""
+
+
+class JoinRefusedError(SandboxError):
+    """The voice channel is full, or the member may not connect to it."""
+
+
+class LibopusMissingError(SandboxError):
+    """There is no libopus to decode with."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "libopus was not found: install it with the system's packages (libopus0 on Debian, opus elsewhere) "
+            "or with Python's (opuslib-next-bundled)"
+        )
+
+
+class OpusError(SandboxError):
+    """Libopus refused a packet or a frame; carries its (negative) error code."""
+
+    def __init__(self, doing: str, code: int) -> None:
+        super().__init__(f"libopus: {doing} failed with code {code}")
+        self.code = code
+
+
+class ApiError(Exception):
+    """A REST request is answered with this status and error body (Discord: Opcodes and Status Codes, JSON)."""
+
+    def __init__(self, status: int, code: int, message: str, errors: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.errors = errors
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON that is answered."""
+        body: dict[str, Any] = {"message": str(self), "code": self.code}
+        return body | {"errors": self.errors} if self.errors else body
+
+
+class ProtocolError(Exception):
+    """A WebSocket client broke the protocol; the connection is closed with this code."""
+
+    def __init__(self, close_code: int) -> None:
+        super().__init__(f"closed with {close_code}")
+        self.close_code = close_code

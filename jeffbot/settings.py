@@ -1,0 +1,134 @@
+"""What an operator can set, checked when it is read.
+
+Later wins: the defaults, the environment (``JEFFBOT_SOUNDS_DIR``), ``extras=`` of ``load_extension``
+(``{"sounds_dir": …}``: the same names, lower case and without the prefix).
+"""
+
+import dataclasses
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import SettingsError
+
+PREFIX = "JEFFBOT_"
+MIN_SECRET_BYTES = 32
+"""HS256 wants a key no shorter than its hash (RFC 7518, section 3.2)."""
+_COMMAND_NAME = re.compile(r"[-_\w]{1,32}")  # Discord: Application Commands, "Application Command Naming"
+
+type Reader = Callable[[Any], Any]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("text")
+    return value
+
+
+def _path(value: Any) -> Path:
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise ValueError("a path")
+    return Path(value).expanduser()
+
+
+def _number(kind: type[int] | type[float], low: float, high: float) -> Reader:
+    def read(value: Any) -> float:
+        allowed = f"{'a whole number' if kind is int else 'a number'} from {low:g} to {high:g}"
+        try:
+            if isinstance(value, bool) or (kind is int and isinstance(value, float)):
+                raise ValueError(allowed)
+            number = kind(value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(allowed) from error
+        if not low <= number <= high:
+            raise ValueError(allowed)
+        return number
+
+    return read
+
+
+def _secret(value: Any) -> str:
+    if not isinstance(value, str) or len(value.encode()) < MIN_SECRET_BYTES:
+        raise ValueError(f"at least {MIN_SECRET_BYTES} bytes of secret text; leave it out to have one made")
+    return value
+
+
+def _command_group(value: Any) -> str:
+    name = _text(value)
+    if name and (not _COMMAND_NAME.fullmatch(name) or name != name.lower()):
+        raise ValueError("1 to 32 lower-case letters, digits, - or _, as Discord asks of a command's name")
+    return name
+
+
+def _setting(default: Any, reader: Reader, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"reader": reader, "secret": secret})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings of one soundboard. Build it with :meth:`load`."""
+
+    sounds_dir: Path = _setting(Path("sounds"), _path)
+    """Folder of the sound files. Made and filled with the shipped sounds when it does not exist."""
+    data_dir: Path = _setting(Path(".jeffbot"), _path)
+    """Folder for what the soundboard keeps: the secret, the encoded sounds."""
+    ws_host: str = _setting("0.0.0.0", _text)  # noqa: S104 - the protocol's promise; README says how to restrict it
+    """Address the remote control listens on."""
+    ws_port: int = _setting(8765, _number(int, 0, 65535))
+    """Port of the remote control; 0 takes any free one."""
+    jwt_secret: str | None = _setting(None, _secret, secret=True)
+    """Key of the tokens, at least 32 bytes. None: one is made on first start and kept in ``data_dir``."""
+    token_hours: float = _setting(24.0, _number(float, 1 / 60, 24 * 366))
+    """How long a new token is good, hours."""
+    auth_timeout: float = _setting(30.0, _number(float, 0.1, 3600))
+    """Within how many seconds a remote client must authenticate."""
+    play_timeout: float = _setting(10.0, _number(float, 0.1, 120))
+    """Within how many seconds of a press its sound must begin, joining the channel included."""
+    command_group: str = _setting("", _command_group)
+    """Name of a slash command that takes all others as subcommands; empty: they stand alone."""
+    ffmpeg: Path | None = _setting(None, _path)
+    """Path of ffmpeg. None: the one on ``PATH``, then the one that ``jeffbot[bundled]`` brings."""
+    encoders: int = _setting(max(1, (os.cpu_count() or 2) // 2), _number(int, 1, 64))
+    """How many ffmpeg processes encode sounds ahead of time at once."""
+    encode_timeout: float = _setting(60.0, _number(float, 1, 3600))
+    """After how many seconds the encoding of one sound is given up."""
+    max_sound_seconds: float = _setting(900.0, _number(float, 1, 24 * 3600))
+    """The longest sound that is played, seconds."""
+    memory_mib: int = _setting(256, _number(int, 1, 1 << 20))
+    """How many MiB of encoded sounds are kept in memory; the least recently used are read from disk again."""
+
+    @classmethod
+    def load(cls, extras: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> "Settings":
+        """The settings in force.
+
+        Raises:
+            SettingsError: A name is unknown or a value is not allowed. The sentence names the setting and what is
+                allowed, and shows what was given unless it is a secret.
+        """
+        environ = os.environ if environ is None else environ
+        known = {item.name: item for item in dataclasses.fields(cls)}
+        given: dict[str, tuple[str, object]] = {}
+        for name in known:
+            variable = PREFIX + name.upper()
+            if environ.get(variable):
+                given[name] = (variable, environ[variable])
+        for name, value in (extras or {}).items():
+            if name not in known:
+                raise SettingsError(f"there is no setting {name!r}; known: {', '.join(known)}")
+            if value is None:
+                given.pop(name, None)
+            else:
+                given[name] = (PREFIX + name.upper(), value)
+        values: dict[str, Any] = {name: _read(known[name], label, value) for name, (label, value) in given.items()}
+        return cls(**values)
+
+
+def _read(item: "dataclasses.Field[Any]", label: str, value: object) -> object:
+    try:
+        return item.metadata["reader"](value)
+    except ValueError as error:
+        shown = "" if item.metadata["secret"] else f" (given: {value!r})"
+        raise SettingsError(f"{label} must be {error}{shown}") from None

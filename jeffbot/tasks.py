@@ -1,0 +1,14 @@
+"""Starting tasks."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+
+def start_now[T](work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
+    """A task that has run up to its first wait when this returns.
+
+    So what is asked for first is under way first, and the path from a press to its packet has no turns of the event
+    loop in it.
+    """
+    return asyncio.Task(work, loop=asyncio.get_running_loop(), name=name, eager_start=True)

@@ -1,0 +1,244 @@
+"""Nextcord's voice client, repaired where people would hear nothing.
+
+Each repair names what it mends in Nextcord 3.2 and does no harm to a Nextcord that mends it itself.
+"""
+
+import asyncio
+import contextlib
+import logging
+import threading
+from typing import Any
+
+import aiohttp
+import nextcord
+from nextcord.gateway import DiscordClientWebSocketResponse, DiscordVoiceWebSocket
+
+from ..models import Seconds
+from .speaker import Speaker
+
+logger = logging.getLogger(__name__)
+
+NEW_GROUP_EPOCH = 1
+"""The epoch with which op 24 announces a new MLS group (Discord: Voice Connections, "DAVE Protocol")."""
+LEAVE_TIMEOUT: Seconds = 1.0
+"""How long saying goodbye may take before the connection is dropped."""
+HEARTBEAT_TIMEOUT: Seconds = 60.0
+"""After how much silence of the voice gateway Nextcord gives it up; the value Nextcord uses itself."""
+
+
+class VoiceConnector:
+    """The HTTP connections of voice, apart from Nextcord's.
+
+    aiohttp allows a session 100 connections, and Nextcord shares one session for everything: its 99th voice
+    connection would wait for ever. This one has no limit. It trusts what the host's connector trusts.
+    """
+
+    def __init__(self, client: nextcord.Client) -> None:
+        self._client = client
+        self._session: aiohttp.ClientSession | None = None
+
+    async def connect(self, url: str) -> aiohttp.ClientWebSocketResponse:
+        """A WebSocket to a voice gateway.
+
+        Raises:
+            aiohttp.ClientError: It cannot be reached.
+        """
+        http = self._client.http
+        if self._session is None or self._session.closed:
+            trust = getattr(http._connector, "_ssl", True)
+            connector = aiohttp.TCPConnector(limit=0, ssl=True if trust is None else trust)
+            self._session = aiohttp.ClientSession(connector=connector, ws_response_class=DiscordClientWebSocketResponse)
+        return await self._session.ws_connect(
+            url,
+            max_msg_size=0,
+            autoclose=False,
+            compress=15,
+            proxy=getattr(http, "_proxy", None),
+            proxy_auth=getattr(http, "_proxy_auth", None),
+            timeout=aiohttp.ClientWSTimeout(ws_close=LEAVE_TIMEOUT),
+        )
+
+    async def close(self) -> None:
+        """Drop every connection that is left."""
+        if self._session is not None:
+            await self._session.close()
+
+
+class SoundVoiceWebSocket(DiscordVoiceWebSocket):
+    """The voice gateway, spoken completely."""
+
+    _connection: "SoundVoiceClient"
+
+    @classmethod
+    async def from_client(  # type: ignore[override]  # of our own client only
+        cls, client: "SoundVoiceClient", *, resume: bool = False, hook: Any = None
+    ) -> "SoundVoiceWebSocket":
+        """Connect and identify (or resume) over our own connector."""
+        gateway = f"wss://{client.endpoint}/?v=8"
+        socket = await client.connector.connect(gateway)
+        ws = cls(socket, loop=client.loop, hook=hook)  # type: ignore[arg-type]  # made by ws_response_class
+        ws.gateway = gateway
+        ws._connection = client
+        ws._max_heartbeat_timeout = HEARTBEAT_TIMEOUT
+        ws.thread_id = threading.get_ident()
+        await (ws.resume() if resume else ws.identify())
+        return ws
+
+    async def received_message(self, msg: dict[str, Any]) -> None:
+        """Handle a JSON message.
+
+        Mends: ``seq`` stands beside ``d`` in version 8 and is looked for in it; ``"d": null`` (op 9) ends the poll
+        task; op 24, which re-keys a channel that emptied and refilled, is not handled (nextcord #1294).
+        """
+        sequence = msg.get("seq", self.seq_ack)
+        if msg.get("d") is None:
+            msg = {**msg, "d": {}}
+        client, op, data = self._connection, msg["op"], msg["d"]
+        if op in (self.SESSION_DESCRIPTION, self.DAVE_PREPARE_TRANSITION, self.DAVE_PREPARE_EPOCH):
+            client.dave_version = data.get("protocol_version", data.get("dave_protocol_version", 0))
+        if op == self.SESSION_DESCRIPTION and client.never_encrypted:
+            data.pop("dave_protocol_version", None)  # "version 0" would make Nextcord log an error of its own
+        await super().received_message(msg)
+        self.seq_ack = sequence
+        if op == self.DAVE_PREPARE_EPOCH and data.get("epoch") == NEW_GROUP_EPOCH:
+            await client.join_new_group()
+        client.note_encryption()
+
+    async def received_message_binary(self, msg: bytes) -> None:
+        """Handle a binary message, all of which concern end-to-end encryption."""
+        await super().received_message_binary(msg)
+        self._connection.note_encryption()
+
+
+class SoundVoiceClient(nextcord.VoiceClient):
+    """One connection to one voice channel. Pass it to ``channel.connect(cls=…)`` with its connector bound."""
+
+    ws: SoundVoiceWebSocket
+
+    def __init__(self, client: nextcord.Client, channel: Any, *, connector: VoiceConnector) -> None:
+        super().__init__(client, channel)
+        self.connector = connector
+        self.speaker = Speaker(self)
+        self.dave_version = 0
+        """The version of end-to-end encryption that the channel demands; 0: none."""
+        self._audible = asyncio.Event()
+        self._leaving = False
+
+    async def wait_audible(self, timeout: Seconds) -> bool:
+        """Wait until packets can be encrypted as the channel demands; False when that takes longer.
+
+        What is sent earlier goes out in clear, and end-to-end encrypted listeners drop it.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._audible.wait()
+        return self._audible.is_set()
+
+    @property
+    def never_encrypted(self) -> bool:
+        """Whether the channel demands no end-to-end encryption, and never has."""
+        return self.dave_version == 0 and (self.e2ee_state is None or self.e2ee_state._encryptor is None)
+
+    def note_encryption(self) -> None:
+        """Look again whether packets can be encrypted as the channel demands."""
+        state = self.e2ee_state
+        if self.dave_version == 0 or state is None or state.can_encrypt():
+            self._audible.set()
+        else:
+            self._audible.clear()
+
+    async def join_new_group(self) -> None:
+        """Answer op 24: a new MLS group is being made; send a key package for it.
+
+        The old key stays in use until the transition is executed. Where there is no encryptor yet, as after joining an
+        empty channel, which begins without encryption, one is made.
+        """
+        state, version = self.e2ee_state, self.dave_version
+        if state is None or version == 0:
+            return
+        if state._encryptor is None:
+            await state.initialise(version)
+        else:
+            await state.prepare_epoch(NEW_GROUP_EPOCH, version)
+
+    async def connect_websocket(self) -> None:
+        """Connect to the voice gateway, over our own connector."""
+        self._connected.clear()
+        self._audible.clear()
+        self.ws = await SoundVoiceWebSocket.from_client(self)
+        while self.ws.secret_key is None:
+            await self.ws.poll_event()
+        self._connected.set()
+
+    async def voice_connect(self) -> None:
+        """Ask for the channel, deafened: nobody reads what others say."""
+        await self.channel.guild.change_voice_state(channel=self.channel, self_deaf=True)  # type: ignore[attr-defined]
+
+    async def on_voice_state_update(self, data: Any) -> None:
+        """Follow our own voice state, save for the echo of an earlier leave while joining anew."""
+        if data["channel_id"] is None and self._handshaking and not self._potentially_reconnecting:
+            return
+        await super().on_voice_state_update(data)
+
+    async def connect(self, *, reconnect: bool, timeout: float) -> None:
+        """Join the channel once; whatever goes wrong, nothing of the attempt stays behind.
+
+        Mends: a failed or cancelled join leaves the client on Nextcord's list and tasks waiting; with ``reconnect`` it
+        may return unconnected.
+        """
+        try:
+            await super().connect(reconnect=False, timeout=timeout)
+        except BaseException:
+            await self.disconnect(force=True)
+            raise
+
+    async def poll_voice_ws(self, reconnect: bool) -> None:
+        """Follow the gateway until the connection ends, then leave: the next press joins anew.
+
+        Mends: whatever ends this task leaves a client that says it is connected and playing.
+        """
+        try:
+            await super().poll_voice_ws(reconnect)
+        except (nextcord.ConnectionClosed, aiohttp.ClientError, TimeoutError, OSError) as error:
+            logger.warning("the voice connection of guild %d ended: %s", self.server_id, error)
+        finally:
+            await self.disconnect(force=True)
+
+    async def disconnect(self, *, force: bool = False) -> None:
+        """Leave, within LEAVE_TIMEOUT; safe to call again.
+
+        Mends: the task that polls the gateway would go on, and its next reconnect would throw out a newer connection.
+        """
+        if self._leaving or not (force or self.is_connected()):
+            return
+        self._leaving = True
+        self.speaker.close()
+        self.stop()
+        self._connected.set()  # wakes a player that waits for the connection, to see that all has ended
+        self._connected.clear()
+        self._voice_state_complete.set()  # likewise the tasks of a join that was cancelled
+        self._voice_server_complete.set()
+        if self._runner and self._runner is not asyncio.current_task():
+            self._runner.cancel()
+        try:
+            async with asyncio.timeout(LEAVE_TIMEOUT):
+                if self._state._get_voice_client(self.channel.guild.id) is self:  # type: ignore[attr-defined]
+                    await self.voice_disconnect()
+                if self.ws:
+                    await self.ws.close()
+        except (TimeoutError, aiohttp.ClientError, ConnectionError, AttributeError) as error:
+            logger.debug("left voice without a goodbye: %r", error)
+        finally:
+            self.cleanup()
+            if self.socket:
+                self.socket.close()
+
+    def cleanup(self) -> None:
+        """Take this client off Nextcord's list, and only this one."""
+        if self._state._get_voice_client(self.channel.guild.id) is self:  # type: ignore[attr-defined]
+            super().cleanup()
+
+    def send_audio_packet(self, data: bytes, *, encode: bool = True) -> None:
+        """Send one packet; called in the player's thread."""
+        super().send_audio_packet(data, encode=encode)
+        self.speaker.packet_sent()

@@ -1,0 +1,1 @@
+"""The remote control: WebSocket messages in, calls of the service, replies out."""

@@ -1,0 +1,102 @@
+"""What tests share: short tones as sounds, a local Discord with a bot in it, and clients of the remote control."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from nextcord.ext import commands
+from staging import EXTENSION, SECRET, TONES, MakeStage, Stage, write_tone
+
+from jeffbot.client import RemoteClient
+from jeffbot.sandbox import Sandbox
+from jeffbot.sandbox.nextcord_host import make_bot, running
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the machine reaches a test, and no test writes into the checkout."""
+    for name in [name for name in os.environ if name.startswith("JEFFBOT_") and name != "JEFFBOT_TEST_ALL"]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def encoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder that tests share, so that each tone is encoded once per run."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture
+def sounds_dir(tmp_path: Path) -> Path:
+    """A library of three tones of one second."""
+    for name, hertz in TONES.items():
+        write_tone(tmp_path / "sounds" / name, hertz)
+    return tmp_path / "sounds"
+
+
+@pytest.fixture
+def extras(sounds_dir: Path, encoded: Path) -> dict[str, object]:
+    """Settings for a soundboard on a free port of the loopback interface."""
+    return {
+        "sounds_dir": sounds_dir,
+        "data_dir": encoded,
+        "ws_host": "127.0.0.1",
+        "ws_port": 0,
+        "jwt_secret": SECRET,
+    }
+
+
+@pytest.fixture
+async def discord() -> AsyncIterator[Sandbox]:
+    """A Discord on this machine; every route that bots asked for was one it knows."""
+    async with Sandbox() as sandbox:
+        yield sandbox
+        assert sandbox.unknown_routes == []
+
+
+@pytest.fixture
+def make_stage(discord: Sandbox, extras: dict[str, object]) -> MakeStage:
+    """Set a stage; ``prepare(bot)`` comes before the extension is loaded, further words are settings."""
+
+    @asynccontextmanager
+    async def stage(
+        prepare: Callable[[commands.Bot], object] = lambda _: None, **settings: object
+    ) -> AsyncIterator[Stage]:
+        app = discord.add_application("jeffbot")
+        alice = discord.add_user("alice")
+        guild = discord.add_guild("Cave", members=[alice], applications=[app])
+        general = guild.add_voice_channel("General")
+        await alice.join(general)
+        bot = make_bot(discord, guild_ready_timeout=0.1)
+        prepare(bot)
+        bot.load_extension(EXTENSION, extras={**extras, **settings})
+        async with running(discord, app, bot):
+            await discord.bot_ready(app)
+            yield Stage(discord, app, bot, guild, general, alice)
+
+    return stage
+
+
+@pytest.fixture
+async def stage(make_stage: MakeStage) -> AsyncIterator[Stage]:
+    """The usual stage."""
+    async with make_stage() as stage:
+        await stage.service.wait_ready()
+        yield stage
+
+
+@pytest.fixture
+async def remote(stage: Stage) -> AsyncIterator[RemoteClient]:
+    """Alice's client of the remote control."""
+    async with await stage.remote() as client:
+        yield client
+
+
+def pytest_configure() -> None:
+    """In CI nothing may be skipped."""
+    assert shutil.which("node") or not os.environ.get("JEFFBOT_TEST_ALL"), (
+        "JEFFBOT_TEST_ALL is set, but no node is here"
+    )

@@ -1,0 +1,345 @@
+"""What the soundboard does, whoever asks and whatever lies below it."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from jeffbot.audio.bank import Packets
+from jeffbot.errors import (
+    NoSoundsError,
+    NoVoiceChannelError,
+    SoundNotFoundError,
+    UnplayableSoundError,
+    VoiceUnavailableError,
+)
+from jeffbot.models import Caller, ChannelId, GuildId, Playback, Seconds, Sound, UserId, VoicePlace
+from jeffbot.service import RANDOM_TRIES, SoundService
+
+ALICE, BOB = UserId(1), UserId(2)
+CAVE, TOWER = GuildId(81), GuildId(82)
+GENERAL = VoicePlace(CAVE, ChannelId(810), "General")
+LOFT = VoicePlace(TOWER, ChannelId(820), "Loft")
+
+
+def sound(name: str) -> Sound:
+    """A sound of this name."""
+    return Sound(name, name, Path("/nowhere", name), 1, 1)
+
+
+class FakeCatalog:
+    """A library of these names, scanned or not."""
+
+    version = 3
+
+    def __init__(self, *names: str) -> None:
+        self.sounds = tuple(sound(name) for name in names)
+        self.scanned = asyncio.Event()
+        self.scanned.set()
+
+    async def wait_scanned(self) -> None:
+        await self.scanned.wait()
+
+    def find(self, name: str) -> Sound:
+        for item in self.sounds:
+            if item.name == name:
+                return item
+        raise SoundNotFoundError(name)
+
+    def search(self, text: str, limit: int) -> list[Sound]:
+        return [item for item in self.sounds if text in item.name][:limit]
+
+
+class FakeBank:
+    """Has packets for all sounds but some; with ``held`` none until that is set."""
+
+    version = 4
+
+    def __init__(self) -> None:
+        self.unplayable: set[str] = set()
+        self.asked: list[str] = []
+        self.held: asyncio.Event | None = None
+
+    async def packets(self, item: Sound) -> Packets:
+        self.asked.append(item.name)
+        if self.held:
+            await self.held.wait()
+        if item.name in self.unplayable:
+            raise UnplayableSoundError(item.name, "it has no audio in it")
+        return (item.name.encode(),)
+
+    def duration(self, item: Sound) -> Seconds | None:
+        return 0.02 if item.name in self.asked else None
+
+
+@dataclass
+class FakeSession:
+    """Plays at once, and records it."""
+
+    channel: str | None = None
+    now_playing: Playback | None = None
+    played: list[tuple[str, UserId, Packets]] = field(default_factory=list)
+    stops: int = 0
+    refuse: bool = False
+
+    async def play(self, item: Sound, user_id: UserId, place: VoicePlace, packets: Awaitable[Packets]) -> Playback:
+        if self.refuse:
+            raise VoiceUnavailableError("General is full")
+        self.played.append((item.name, user_id, await packets))
+        self.channel = place.channel
+        self.now_playing = Playback("p1", item, user_id, place, 0.02, 0.0)
+        return self.now_playing
+
+    def stop(self) -> None:
+        self.stops += 1
+        self.now_playing = None
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _, _ in self.played]
+
+
+class FakeVoice:
+    """Knows who is where, and a session for each guild."""
+
+    def __init__(self) -> None:
+        self.places: dict[UserId, VoicePlace] = {ALICE: GENERAL}
+        self.sessions: dict[GuildId, FakeSession] = {}
+
+    def place_of(self, user_id: UserId, guild_id: GuildId | None) -> VoicePlace | None:
+        place = self.places.get(user_id)
+        return place if place and guild_id in (None, place.guild_id) else None
+
+    def session(self, guild_id: GuildId) -> FakeSession:
+        return self.sessions.setdefault(guild_id, FakeSession())
+
+    def connected_guilds(self) -> Sequence[GuildId]:
+        return [guild_id for guild_id, session in self.sessions.items() if session.channel]
+
+    def connect(self, *guilds: GuildId) -> None:
+        """Be in a voice channel of each of these guilds."""
+        for guild_id in guilds:
+            self.session(guild_id).channel = "somewhere"
+
+
+class Rooms:
+    """A soundboard with its fakes."""
+
+    def __init__(self, *names: str) -> None:
+        self.catalog, self.bank, self.voice = FakeCatalog(*names), FakeBank(), FakeVoice()
+        self.service = SoundService(self.catalog, self.bank, self.voice)
+        self.cave = self.voice.session(CAVE)
+
+
+@pytest.fixture
+async def rooms() -> Rooms:
+    """A soundboard with three sounds, and Alice in the Cave's voice channel."""
+    return Rooms("a.mp3", "b.mp3", "c.mp3")
+
+
+# play
+
+
+async def test_play(rooms: Rooms) -> None:
+    """A press plays the sound's packets where the caller is."""
+    playback = await rooms.service.play(ALICE, "b.mp3")
+
+    assert rooms.cave.played == [("b.mp3", ALICE, (b"b.mp3",))]
+    assert (playback.sound.name, playback.place) == ("b.mp3", GENERAL)
+
+
+async def test_unknown_sound(rooms: Rooms) -> None:
+    """An unknown sound is refused and nothing plays."""
+    with pytest.raises(SoundNotFoundError, match=r'Sound "nope\.mp3" not found'):
+        await rooms.service.play(ALICE, "nope.mp3")
+    assert (rooms.cave.played, rooms.bank.asked) == ([], [])
+
+
+@pytest.mark.parametrize("caller", [BOB, Caller(BOB), Caller(ALICE, TOWER)])
+async def test_in_no_voice_channel(rooms: Rooms, caller: Caller | int) -> None:
+    """Who is in no voice channel, or in none of the guild they may act on, cannot play."""
+    with pytest.raises(NoVoiceChannelError):
+        await rooms.service.play(caller, "a.mp3")
+    with pytest.raises(NoVoiceChannelError):
+        await rooms.service.random(caller)
+
+
+async def test_press_before_the_first_scan(rooms: Rooms) -> None:
+    """A press right after loading waits until the sounds are known."""
+    rooms.catalog.scanned.clear()
+    press = asyncio.create_task(rooms.service.play(ALICE, "a.mp3"))
+    rooms.catalog.scanned.set()
+
+    assert (await press).sound.name == "a.mp3"
+
+
+async def test_cancelled_press(rooms: Rooms) -> None:
+    """A press that is cancelled before its packets are there never plays."""
+    rooms.bank.held = asyncio.Event()
+    press = asyncio.create_task(rooms.service.play(ALICE, "a.mp3"))
+    await asyncio.wait([press], timeout=0)
+    press.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await press
+    assert rooms.cave.played == []
+
+
+async def test_refused_press_of_an_unplayable_sound(rooms: Rooms) -> None:
+    """The channel's refusal is told, and the sound's own fault goes by without a word in the log."""
+    rooms.cave.refuse = True
+    rooms.bank.unplayable = {"a.mp3"}
+
+    with pytest.raises(VoiceUnavailableError, match="full"):
+        await rooms.service.play(ALICE, "a.mp3")
+
+
+# random
+
+
+async def test_random_does_not_repeat() -> None:
+    """The same sound never comes twice running in a guild, whoever presses."""
+    rooms = Rooms("a.mp3", "b.mp3")
+    rooms.voice.places[BOB] = GENERAL
+    for turn in range(20):
+        await rooms.service.random((ALICE, BOB)[turn % 2])
+
+    assert all(one != next_one for one, next_one in zip(rooms.cave.names, rooms.cave.names[1:], strict=False))
+
+
+async def test_random_does_not_repeat_a_chosen_sound() -> None:
+    """Nor does it repeat a sound that someone asked for by name."""
+    rooms = Rooms("a.mp3", "b.mp3")
+    for _ in range(10):
+        await rooms.service.play(ALICE, "a.mp3")
+        assert (await rooms.service.random(ALICE)).sound.name == "b.mp3"
+
+
+async def test_random_remembers_what_was_heard() -> None:
+    """A press that failed does not count as heard."""
+    rooms = Rooms("a.mp3", "b.mp3")
+    await rooms.service.play(ALICE, "a.mp3")
+    rooms.bank.unplayable = {"b.mp3"}
+    with pytest.raises(UnplayableSoundError):
+        await rooms.service.play(ALICE, "b.mp3")
+    rooms.bank.unplayable = set()
+
+    assert (await rooms.service.random(ALICE)).sound.name == "b.mp3"
+
+
+async def test_random_of_one_sound() -> None:
+    """A library of one sound plays it again."""
+    rooms = Rooms("a.mp3")
+    await rooms.service.random(ALICE)
+    await rooms.service.random(ALICE)
+
+    assert rooms.cave.names == ["a.mp3", "a.mp3"]
+
+
+async def test_random_reaches_every_sound(rooms: Rooms) -> None:
+    """Each sound comes in its time."""
+    for _ in range(100):  # all three fail to come up with a chance of 10^-30
+        await rooms.service.random(ALICE)
+
+    assert set(rooms.cave.names) == {"a.mp3", "b.mp3", "c.mp3"}
+
+
+async def test_random_without_sounds() -> None:
+    """An empty library is told as such."""
+    with pytest.raises(NoSoundsError):
+        await Rooms().service.random(ALICE)
+
+
+async def test_random_passes_over_unplayable_sounds(rooms: Rooms) -> None:
+    """While some sound can be played, one is."""
+    rooms.bank.unplayable = {"a.mp3", "c.mp3"}
+    for _ in range(5):
+        assert (await rooms.service.random(ALICE)).sound.name == "b.mp3"
+
+
+async def test_random_of_unplayable_sounds() -> None:
+    """After some unplayable sounds, each tried once, it gives up and says why."""
+    rooms = Rooms(*(f"{number}.mp3" for number in range(20)))
+    rooms.bank.unplayable = {item.name for item in rooms.catalog.sounds}
+
+    with pytest.raises(UnplayableSoundError):
+        await rooms.service.random(ALICE)
+    assert len(rooms.bank.asked) == len(set(rooms.bank.asked)) == RANDOM_TRIES
+
+
+async def test_random_gives_up_on_a_refusing_channel(rooms: Rooms) -> None:
+    """What is not the sound's fault is not tried again with another."""
+    rooms.cave.refuse = True
+    with pytest.raises(VoiceUnavailableError):
+        await rooms.service.random(ALICE)
+    assert len(rooms.bank.asked) <= 1
+
+
+# stop and status
+
+
+@pytest.mark.parametrize(
+    ("caller", "connected", "meant"),
+    [
+        (ALICE, [], CAVE),
+        (ALICE, [TOWER], CAVE),
+        (BOB, [], None),
+        (BOB, [TOWER], TOWER),
+        (BOB, [CAVE, TOWER], None),
+        (Caller(BOB, TOWER), [CAVE, TOWER], TOWER),
+        (Caller(BOB, TOWER), [CAVE], None),
+        (Caller(ALICE, TOWER), [CAVE], None),
+    ],
+)
+async def test_stop_and_status_choose_the_guild(
+    rooms: Rooms, caller: Caller | int, connected: list[GuildId], meant: GuildId | None
+) -> None:
+    """They mean the caller's guild, or else the one the bot is in; never another than the caller may act on."""
+    rooms.voice.connect(*connected)
+    status = rooms.service.status(caller)
+    await rooms.service.stop(caller)
+
+    stopped = [guild_id for guild_id, session in rooms.voice.sessions.items() if session.stops]
+    assert stopped == ([] if meant is None else [meant])
+    assert status.connected == (meant in connected)
+
+
+async def test_status(rooms: Rooms) -> None:
+    """The status tells what plays, where, and how many sounds there are."""
+    await rooms.service.play(ALICE, "a.mp3")
+    status = rooms.service.status(ALICE)
+
+    assert (status.connected, status.channel, status.sound_count) == (True, "General", 3)
+    assert status.playing
+    assert status.now_playing is not None
+    assert status.now_playing.sound.name == "a.mp3"
+
+
+async def test_status_of_nothing(rooms: Rooms) -> None:
+    """Not connected is told with nothing in every place."""
+    status = rooms.service.status(BOB)
+
+    assert (status.connected, status.channel, status.playing, status.now_playing) == (False, None, False, None)
+
+
+# sounds
+
+
+async def test_sounds(rooms: Rooms) -> None:
+    """All sounds, or some of those that a search finds."""
+    assert [item.name for item in rooms.service.sounds()] == ["a.mp3", "b.mp3", "c.mp3"]
+    assert [item.name for item in rooms.service.sounds(limit=2)] == ["a.mp3", "b.mp3"]
+    assert [item.name for item in rooms.service.sounds("mp3", limit=1)] == ["a.mp3"]
+    assert [item.name for item in rooms.service.sounds("c.")] == ["c.mp3"]
+
+
+async def test_durations(rooms: Rooms) -> None:
+    """A duration is known once the sound has been encoded, and the library's version grows with what is known."""
+    first = rooms.catalog.sounds[0]
+    assert rooms.service.duration(first) is None
+    await rooms.service.play(ALICE, first.name)
+
+    assert rooms.service.duration(first) == 0.02
+    assert rooms.service.library_version == rooms.catalog.version + rooms.bank.version

@@ -1,0 +1,191 @@
+"""What an operator can set, where it may come from, and what they are told when it is wrong."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jeffbot.errors import SettingsError
+from jeffbot.settings import Settings
+
+GOOD = "a good secret of thirty-two bytes"
+SHORT = "correct horse battery"
+
+GIVEN: dict[str, tuple[str, object]] = {
+    "sounds_dir": ("/srv/sounds", Path("/srv/sounds")),
+    "data_dir": ("~/jeff", Path.home() / "jeff"),
+    "ws_host": ("127.0.0.1", "127.0.0.1"),
+    "ws_port": ("9000", 9000),
+    "jwt_secret": (GOOD, GOOD),
+    "token_hours": ("0.5", 0.5),
+    "auth_timeout": ("5", 5.0),
+    "play_timeout": ("2.5", 2.5),
+    "command_group": ("sound-board_1", "sound-board_1"),
+    "ffmpeg": ("/opt/ffmpeg", Path("/opt/ffmpeg")),
+    "encoders": ("3", 3),
+    "encode_timeout": ("10", 10.0),
+    "max_sound_seconds": ("30", 30.0),
+    "memory_mib": ("64", 64),
+}
+"""By setting: what the environment says, and what comes of it."""
+
+WRONG: list[tuple[str, object, str]] = [
+    ("ws_port", "http", "a whole number from 0 to 65535"),
+    ("ws_port", "65536", "a whole number from 0 to 65535"),
+    ("ws_port", "-1", "a whole number from 0 to 65535"),
+    ("ws_port", "80.5", "a whole number from 0 to 65535"),
+    ("ws_port", 80.0, "a whole number from 0 to 65535"),
+    ("ws_port", True, "a whole number from 0 to 65535"),
+    ("ws_port", [], "a whole number from 0 to 65535"),
+    ("play_timeout", "soon", "a number from 0.1 to 120"),
+    ("play_timeout", "nan", "a number from 0.1 to 120"),
+    ("play_timeout", "inf", "a number from 0.1 to 120"),
+    ("play_timeout", False, "a number from 0.1 to 120"),
+    ("token_hours", "0", "a number from"),
+    ("encoders", "0", "a whole number from 1 to 64"),
+    ("memory_mib", "0", "a whole number from 1"),
+    ("ws_host", 5, "text"),
+    ("sounds_dir", 5, "a path"),
+    ("data_dir", "", "a path"),
+    ("command_group", "Sound", "lower-case"),
+    ("command_group", "two words", "lower-case"),
+    ("command_group", "x" * 33, "1 to 32"),
+    ("command_group", "x\n", "lower-case"),
+]
+
+
+def load(extras: dict[str, object] | None = None, /, **environ: str) -> Settings:
+    """The settings with only this environment."""
+    return Settings.load(extras, environ)
+
+
+def test_defaults() -> None:
+    """Without any setting the remote control listens where the protocol promises, and there is no secret."""
+    settings = load()
+
+    assert (settings.ws_host, settings.ws_port) == ("0.0.0.0", 8765)
+    assert (settings.sounds_dir, settings.token_hours, settings.jwt_secret) == (Path("sounds"), 24, None)
+
+
+def test_table_is_complete() -> None:
+    """Every setting has its line in the table of this module."""
+    assert {field.name for field in dataclasses.fields(Settings)} == set(GIVEN)
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every setting can be given as JEFFBOT_<NAME>."""
+    text, value = GIVEN[name]
+    monkeypatch.setenv(f"JEFFBOT_{name.upper()}", text)
+
+    assert getattr(Settings.load(), name) == value
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_extras(name: str) -> None:
+    """Every setting can be an extra, as text or as what it is, and wins over the environment."""
+    text, value = GIVEN[name]
+
+    assert getattr(load({name: text}, **{f"JEFFBOT_{name.upper()}": "wrong"}), name) == value
+    assert getattr(load({name: value}), name) == value
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_unset(name: str) -> None:
+    """An empty environment variable and None as an extra both mean the default."""
+    default = getattr(load(), name)
+
+    assert getattr(load(**{f"JEFFBOT_{name.upper()}": ""}), name) == default
+    assert getattr(load({name: None}, **{f"JEFFBOT_{name.upper()}": "wrong"}), name) == default
+
+
+@pytest.mark.parametrize(("name", "value", "allowed"), WRONG)
+def test_wrong_value(name: str, value: object, allowed: str) -> None:
+    """A wrong value stops loading with the variable's name, what was given, and what is allowed."""
+    with pytest.raises(SettingsError) as caught:
+        load({name: value})
+
+    assert f"JEFFBOT_{name.upper()} must be" in str(caught.value)
+    assert allowed in str(caught.value)
+    assert repr(value) in str(caught.value)
+
+
+def test_wrong_environment() -> None:
+    """A wrong environment variable is told as a wrong extra is."""
+    with pytest.raises(SettingsError, match=r"JEFFBOT_WS_PORT must be a whole number .*'x'"):
+        load(JEFFBOT_WS_PORT="x")
+
+
+def test_unknown_extra() -> None:
+    """An extra of an unknown name stops loading, with the names there are."""
+    with pytest.raises(SettingsError, match=r"'sound_dir'.*sounds_dir"):
+        load({"sound_dir": "/srv"})
+
+
+@pytest.mark.parametrize("extras", [None, {"jwt_secret": SHORT}])
+def test_short_secret(extras: dict[str, object] | None) -> None:
+    """A short secret is refused by name and never shown."""
+    with pytest.raises(SettingsError) as caught:
+        load(extras, JEFFBOT_JWT_SECRET=SHORT)
+
+    assert "JEFFBOT_JWT_SECRET must be at least 32 bytes" in str(caught.value)
+    assert SHORT not in repr(caught.getrepr(showlocals=False)) + str(caught.value)
+
+
+def test_secret_is_measured_in_bytes() -> None:
+    """Thirty-two bytes are enough, in fewer characters too."""
+    assert load({"jwt_secret": "ß" * 16}).jwt_secret == "ß" * 16
+    with pytest.raises(SettingsError):
+        load({"jwt_secret": "x" * 31})
+
+
+def test_secret_of_another_kind() -> None:
+    """Bytes are no secret, and are not shown."""
+    with pytest.raises(SettingsError, match="JEFFBOT_JWT_SECRET") as caught:
+        load({"jwt_secret": GOOD.encode()})
+    assert GOOD not in str(caught.value)
+
+
+def test_repr_hides_the_secret() -> None:
+    """The secret is not in the settings' repr."""
+    assert GOOD not in repr(load({"jwt_secret": GOOD}))
+
+
+def test_frozen() -> None:
+    """Settings do not change."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load().ws_port = 1  # type: ignore[misc]
+
+
+@given(st.sampled_from(sorted(GIVEN)), st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
+def test_any_text(name: str, text: str) -> None:
+    """Whatever the environment says either loads or is refused by the variable's name."""
+    if text.startswith("~"):
+        return
+    try:
+        load(**{f"JEFFBOT_{name.upper()}": text})
+    except SettingsError as error:
+        assert f"JEFFBOT_{name.upper()} must be" in str(error)  # noqa: PT017 - loading may also succeed
+
+
+@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="Path.expanduser raises RuntimeError, not caught")
+def test_home_of_nobody() -> None:
+    """A path in the home of a user there is not is refused like any other wrong value."""
+    with pytest.raises(SettingsError, match="JEFFBOT_SOUNDS_DIR"):
+        load(JEFFBOT_SOUNDS_DIR="~nobody-of-this-name/sounds")
+
+
+@pytest.mark.xfail(strict=True, raises=OverflowError, reason="float() raises OverflowError, not caught")
+def test_number_beyond_floats() -> None:
+    """A number that no float holds is refused like any other wrong value."""
+    with pytest.raises(SettingsError, match="JEFFBOT_PLAY_TIMEOUT"):
+        load({"play_timeout": 10**400})
+
+
+@pytest.mark.xfail(strict=True, reason="UnicodeEncodeError is a ValueError, whose text becomes 'what is allowed'")
+def test_secret_that_is_no_text() -> None:
+    """A secret that is not UTF-8 is told what is allowed, and no part of it is shown."""
+    with pytest.raises(SettingsError, match="at least 32 bytes"):
+        load(JEFFBOT_JWT_SECRET=GOOD + "\udcff")
