@@ -27,19 +27,24 @@ class Catalog(Protocol):
     @property
     def sounds(self) -> tuple[Sound, ...]:
         """Every sound, sorted by name."""
+        ...
 
     @property
     def version(self) -> int:
         """Grows with every change of the sounds."""
+        ...
 
     async def wait_scanned(self) -> None:
         """Wait until the sounds are known."""
+        ...
 
     def find(self, name: str) -> Sound:
         """The sound of this name, or SoundNotFoundError."""
+        ...
 
     def search(self, text: str, limit: int) -> list[Sound]:
         """At most ``limit`` sounds whose name has the text in it, best first."""
+        ...
 
 
 class Bank(Protocol):
@@ -48,12 +53,15 @@ class Bank(Protocol):
     @property
     def version(self) -> int:
         """Grows with every duration that becomes known."""
+        ...
 
     def packets(self, sound: Sound) -> Coroutine[Any, Any, Packets]:
         """The sound's Opus packets, or UnplayableSoundError."""
+        ...
 
     def duration(self, sound: Sound) -> Seconds | None:
         """How long the sound is, where that is known."""
+        ...
 
 
 class Session(Protocol):
@@ -62,16 +70,20 @@ class Session(Protocol):
     @property
     def channel(self) -> str | None:
         """The name of the voice channel the bot is in."""
+        ...
 
     @property
     def now_playing(self) -> Playback | None:
         """What is being heard."""
+        ...
 
     async def play(self, sound: Sound, user_id: UserId, place: VoicePlace, packets: Awaitable[Packets]) -> Playback:
         """Play in its turn; returns when the first packet has left."""
+        ...
 
     def stop(self) -> None:
         """End what plays and what waits to."""
+        ...
 
 
 class Voice(Protocol):
@@ -79,12 +91,15 @@ class Voice(Protocol):
 
     def place_of(self, user_id: UserId, guild_id: GuildId | None) -> VoicePlace | None:
         """The voice channel a user is in, in that guild or in any."""
+        ...
 
     def session(self, guild_id: GuildId) -> Session:
         """The session of a guild."""
+        ...
 
     def connected_guilds(self) -> Sequence[GuildId]:
         """The guilds in which the bot is in voice or on its way."""
+        ...
 
 
 class SoundService:

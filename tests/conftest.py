@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from nextcord.ext import commands
-from staging import EXTENSION, SECRET, TONES, MakeStage, Stage, write_tone
 
 from jeffbot.client import RemoteClient
 from jeffbot.sandbox import Sandbox
 from jeffbot.sandbox.nextcord_host import make_bot, running
+from staging import EXTENSION, SECRET, TONES, MakeStage, Stage, write_tone
 
 
 @pytest.fixture(autouse=True)

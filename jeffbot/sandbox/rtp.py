@@ -92,8 +92,8 @@ def ssrc_of(datagram: bytes) -> int | None:
     return int.from_bytes(datagram[8:12])
 
 
-def open_packet(arrived: float, datagram: bytes, cipher: Cipher) -> Packet:
-    """Decrypt a datagram for which ``ssrc_of`` found a sender.
+def open_packet(arrived: float, datagram: bytes, cipher: Cipher | None) -> Packet:
+    """Decrypt a datagram for which ``ssrc_of`` found a sender; without a cipher there was no key yet.
 
     The header in clear, which is authenticated, includes CSRCs and the extension's first four bytes; the
     rest of the extension is encrypted (Voice, "Transport Encryption Modes", on the RTP size variants).
@@ -105,7 +105,7 @@ def open_packet(arrived: float, datagram: bytes, cipher: Cipher) -> Packet:
         extension = 4 * int.from_bytes(datagram[size + 2 : size + 4])
         size += 4
     sealed, nonce = datagram[size:-_NONCE_BYTES], datagram[-_NONCE_BYTES:]
-    opus = cipher.open(nonce, sealed, datagram[:size])
+    opus = cipher.open(nonce, sealed, datagram[:size]) if cipher else None
     return Packet(arrived, sequence, timestamp, None if opus is None else opus[extension:])
 
 

@@ -45,15 +45,15 @@ class VoiceConnection:
         self._connection = connection
         self._sequence = itertools.count()
         self._cipher: Cipher | None = None
-        self._sealed: list[tuple[float, bytes]] = []
+        self._sealed: list[tuple[float, bytes, Cipher | None]] = []
         self._packets: list[Packet] = []
 
     @property
     def packets(self) -> list[Packet]:
         """All packets so far in order of arrival; decrypted when first asked for."""
-        if self._sealed and self._cipher:
-            sealed, self._sealed = self._sealed, []
-            self._packets += [open_packet(arrived, data, self._cipher) for arrived, data in sealed]
+        if self._sealed:
+            self._packets += [open_packet(*sealed) for sealed in self._sealed]
+            self._sealed.clear()
         return self._packets
 
     @property
@@ -90,7 +90,7 @@ class VoiceConnection:
 
     def record(self, arrived: float, datagram: bytes) -> None:
         """Keep a packet of this connection's SSRC."""
-        self._sealed.append((arrived, datagram))
+        self._sealed.append((arrived, datagram, self._cipher))
 
 
 class VoiceServer:

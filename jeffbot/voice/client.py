@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import nextcord
@@ -55,7 +55,7 @@ class VoiceConnector:
             compress=15,
             proxy=getattr(http, "_proxy", None),
             proxy_auth=getattr(http, "_proxy_auth", None),
-            timeout=aiohttp.ClientWSTimeout(ws_close=LEAVE_TIMEOUT),
+            timeout=aiohttp.ClientWSTimeout(ws_close=LEAVE_TIMEOUT),  # pyright: ignore[reportCallIssue]
         )
 
     async def close(self) -> None:
@@ -66,8 +66,6 @@ class VoiceConnector:
 
 class SoundVoiceWebSocket(DiscordVoiceWebSocket):
     """The voice gateway, spoken completely."""
-
-    _connection: "SoundVoiceClient"
 
     @classmethod
     async def from_client(  # type: ignore[override]  # of our own client only
@@ -93,7 +91,7 @@ class SoundVoiceWebSocket(DiscordVoiceWebSocket):
         sequence = msg.get("seq", self.seq_ack)
         if msg.get("d") is None:
             msg = {**msg, "d": {}}
-        client, op, data = self._connection, msg["op"], msg["d"]
+        client, op, data = self._client, msg["op"], msg["d"]
         if op in (self.SESSION_DESCRIPTION, self.DAVE_PREPARE_TRANSITION, self.DAVE_PREPARE_EPOCH):
             client.dave_version = data.get("protocol_version", data.get("dave_protocol_version", 0))
         if op == self.SESSION_DESCRIPTION and client.never_encrypted:
@@ -107,13 +105,15 @@ class SoundVoiceWebSocket(DiscordVoiceWebSocket):
     async def received_message_binary(self, msg: bytes) -> None:
         """Handle a binary message, all of which concern end-to-end encryption."""
         await super().received_message_binary(msg)
-        self._connection.note_encryption()
+        self._client.note_encryption()
+
+    @property
+    def _client(self) -> "SoundVoiceClient":
+        return cast("SoundVoiceClient", self._connection)
 
 
 class SoundVoiceClient(nextcord.VoiceClient):
     """One connection to one voice channel. Pass it to ``channel.connect(cls=…)`` with its connector bound."""
-
-    ws: SoundVoiceWebSocket
 
     def __init__(self, client: nextcord.Client, channel: Any, *, connector: VoiceConnector) -> None:
         super().__init__(client, channel)

@@ -56,6 +56,7 @@ class TokenChecker(Protocol):
 
     def check(self, token: object) -> Identity:
         """The identity, or TokenError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

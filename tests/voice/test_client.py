@@ -117,8 +117,8 @@ async def connector(bot: nextcord.Client) -> AsyncIterator[VoiceConnector]:
 
 
 def make_channel(bot: nextcord.Client, guild: Any) -> nextcord.VoiceChannel:
-    data: Any = {"id": "810", "type": 2, "name": "General", "position": 0, "bitrate": 64_000, "user_limit": 0}
-    return nextcord.VoiceChannel(state=bot._connection, guild=guild, data={**data, "permission_overwrites": []})
+    data: Any = {"id": "810", "type": 2, "name": "General", "position": 0, "permission_overwrites": []}
+    return nextcord.VoiceChannel(state=bot._connection, guild=guild, data=data)
 
 
 def make_ours(bot: nextcord.Client, connector: VoiceConnector) -> Connection:
