@@ -12,17 +12,18 @@ import jeffbot
 from jeffbot.errors import ErrorCode, SoundboardError
 
 PACKAGE = Path(jeffbot.__file__).parent
-BOTTOM = {"errors", "models", "settings"}
+BOTTOM = {"errors", "models", "settings", "tasks"}
 ALL = {path.stem for path in PACKAGE.glob("[!_]*")}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "models": set(),
+    "tasks": set(),
     "settings": {"errors"},
     "library": BOTTOM,
     "audio": BOTTOM,
     "voice": BOTTOM | {"audio"},
-    "service": {"errors", "models", "audio"},
+    "service": {"errors", "models", "tasks", "audio"},
     "host": BOTTOM,
     "ws": BOTTOM | {"service"},
     "app": ALL - {"cogs", "cli", "client", "demo", "sandbox"},

@@ -82,7 +82,7 @@ def test_kept_by_hand(data_dir: Path) -> None:
     assert load(data_dir).text == SECRET
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"hunter2", b" " * 40, b"x" * 31])
+@pytest.mark.parametrize("content", [b"", b"\n", b"hunter" * 2, b" " * 40, b"x" * 31])
 def test_short_kept_secret(data_dir: Path, content: bytes) -> None:
     """A kept secret that is too short is refused with what to do, and neither shown nor replaced."""
     file = keep(data_dir, content)
@@ -90,7 +90,7 @@ def test_short_kept_secret(data_dir: Path, content: bytes) -> None:
         load(data_dir)
 
     assert str(file) in str(caught.value)
-    assert "hunter2" not in str(caught.value)
+    assert "hunterhunter" not in str(caught.value).replace(str(data_dir), "")
     assert file.read_bytes() == content
 
 
