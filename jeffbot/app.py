@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-import functools
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import nextcord
 
@@ -15,10 +15,10 @@ from .library.catalog import Catalog
 from .service import SoundService
 from .settings import Settings
 from .voice.switchboard import Switchboard
-from .ws.actions import Actions
-from .ws.auth import Tokens
 from .ws.secret import Secret
-from .ws.server import Server
+
+if TYPE_CHECKING:
+    from .ws.server import Server
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Soundboard:
                     job.cancel()
                 self._serving.cancel()
 
-    async def wait_serving(self) -> Server:
+    async def wait_serving(self) -> "Server":
         """The remote control, as soon as it listens.
 
         Raises:
@@ -82,6 +82,21 @@ class Soundboard:
         """
         await self._began.wait()
         return await asyncio.shield(self._serving)
+
+    def _build_server(self) -> "Server":
+        """Build the remote control; in a thread, for what it imports takes a tenth of a second."""
+        from .ws.actions import Actions  # noqa: PLC0415
+        from .ws.auth import Tokens  # noqa: PLC0415
+        from .ws.server import Server  # noqa: PLC0415
+
+        settings = self._settings
+        return Server(
+            Actions(self.service),
+            Tokens(self._secret.text, hours=settings.token_hours),
+            host=settings.ws_host,
+            port=settings.ws_port,
+            auth_timeout=settings.auth_timeout,
+        )
 
     async def _keep_catalog(self) -> None:
         await self._catalog.open()
@@ -99,16 +114,8 @@ class Soundboard:
 
     async def _serve(self) -> None:
         settings = self._settings
-        make_tokens = functools.partial(Tokens, self._secret.text, hours=settings.token_hours)
         with ThreadPoolExecutor(1, "jeffbot-start") as thread:
-            tokens = await asyncio.get_running_loop().run_in_executor(thread, make_tokens)
-        server = Server(
-            Actions(self.service),
-            tokens,
-            host=settings.ws_host,
-            port=settings.ws_port,
-            auth_timeout=settings.auth_timeout,
-        )
+            server = await asyncio.get_running_loop().run_in_executor(thread, self._build_server)
         try:
             async with server:
                 self._serving.set_result(server)

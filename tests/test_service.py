@@ -24,7 +24,7 @@ GENERAL = VoicePlace(CAVE, ChannelId(810), "General")
 LOFT = VoicePlace(TOWER, ChannelId(820), "Loft")
 
 
-def sound(name: str) -> Sound:
+def make_sound(name: str) -> Sound:
     """A sound of this name."""
     return Sound(name, name, Path("/nowhere", name), 1, 1)
 
@@ -35,7 +35,7 @@ class FakeCatalog:
     version = 3
 
     def __init__(self, *names: str) -> None:
-        self.sounds = tuple(sound(name) for name in names)
+        self.sounds = tuple(make_sound(name) for name in names)
         self.scanned = asyncio.Event()
         self.scanned.set()
 
@@ -62,16 +62,16 @@ class FakeBank:
         self.asked: list[str] = []
         self.held: asyncio.Event | None = None
 
-    async def packets(self, item: Sound) -> Packets:
-        self.asked.append(item.name)
+    async def packets(self, sound: Sound) -> Packets:
+        self.asked.append(sound.name)
         if self.held:
             await self.held.wait()
-        if item.name in self.unplayable:
-            raise UnplayableSoundError(item.name, "it has no audio in it")
-        return (item.name.encode(),)
+        if sound.name in self.unplayable:
+            raise UnplayableSoundError(sound.name, "it has no audio in it")
+        return (sound.name.encode(),)
 
-    def duration(self, item: Sound) -> Seconds | None:
-        return 0.02 if item.name in self.asked else None
+    def duration(self, sound: Sound) -> Seconds | None:
+        return 0.02 if sound.name in self.asked else None
 
 
 @dataclass
@@ -84,12 +84,12 @@ class FakeSession:
     stops: int = 0
     refuse: bool = False
 
-    async def play(self, item: Sound, user_id: UserId, place: VoicePlace, packets: Awaitable[Packets]) -> Playback:
+    async def play(self, sound: Sound, user_id: UserId, place: VoicePlace, packets: Awaitable[Packets]) -> Playback:
         if self.refuse:
             raise VoiceUnavailableError("General is full")
-        self.played.append((item.name, user_id, await packets))
+        self.played.append((sound.name, user_id, await packets))
         self.channel = place.channel
-        self.now_playing = Playback("p1", item, user_id, place, 0.02, 0.0)
+        self.now_playing = Playback("p1", sound, user_id, place, 0.02, 0.0)
         return self.now_playing
 
     def stop(self) -> None:

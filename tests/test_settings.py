@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jeffbot.errors import SettingsError
@@ -159,6 +159,7 @@ def test_frozen() -> None:
         load().ws_port = 1  # type: ignore[misc]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(GIVEN)), st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
 def test_any_text(name: str, text: str) -> None:
     """Whatever the environment says either loads or is refused by the variable's name."""

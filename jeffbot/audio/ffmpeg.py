@@ -14,8 +14,6 @@ import subprocess
 import threading
 from pathlib import Path
 
-import ffmpeg
-
 from ..errors import FFmpegMissingError
 from ..models import PACKET_SECONDS, Seconds
 
@@ -92,6 +90,8 @@ class FFmpeg:
         Raises:
             FFmpegError: ffmpeg cannot read it, or took too long.
         """
+        import ffmpeg  # noqa: PLC0415 - ten milliseconds that only this thread needs to wait for
+
         source = ffmpeg.input(
             f"file:{os.path.abspath(file)}",  # noqa: PTH100 - resolve() would follow links
             format_whitelist=FORMATS,

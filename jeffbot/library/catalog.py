@@ -17,13 +17,10 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Self
 
-import watchfiles
-
 from ..errors import SoundNotFoundError
 from ..models import Seconds, Sound
 
 logger = logging.getLogger(__name__)
-logging.getLogger("watchfiles.main").setLevel(logging.WARNING)  # at INFO it tells the host's log of every change
 
 EXTENSIONS = frozenset(
     ".aac .aif .aiff .flac .m4a .m4b .mka .mp3 .mp4 .oga .ogg .opus .wav .webm".split()  # noqa: SIM905 - reads better
@@ -177,6 +174,9 @@ class Catalog:
             report()
 
     def _watch_one(self, report: Callable[[], object]) -> None:
+        import watchfiles  # noqa: PLC0415 - ten milliseconds that only this thread needs to wait for
+
+        logging.getLogger("watchfiles.main").setLevel(logging.WARNING)  # at INFO it tells the host of every change
         identity = _identity(self._folder)
         for burst in watchfiles.watch(
             self._folder,

@@ -231,7 +231,7 @@ async def test_what_a_crash_left(make_bank: MakeBank, cache: Path) -> None:
     """Half-written files of an earlier run are removed, but not one that is being written now."""
     for name, age in ((".new-old", 3600), (".new-now", 0)):
         make_tone(cache / name)
-        os.utime(cache / name, (time.time() - age,) * 2)
+        os.utime(cache / name, (time.time() - age, time.time() - age))
     async with make_bank():
         assert kept(cache).name == ".new-now"
 

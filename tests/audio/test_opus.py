@@ -4,7 +4,7 @@ import contextlib
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jeffbot.audio.ffmpeg import FFmpeg, find_ffmpeg
@@ -62,12 +62,14 @@ def test_real_stream(encoded: bytes) -> None:
     assert {decoder.decode(packet).shape for packet in audio} == {(FRAME_SAMPLES, 2)}
 
 
+@settings(deadline=None)
 @given(packets, st.integers(1, 255))
 def test_packets_over_pages(audio: tuple[bytes, ...], segments: int) -> None:
     """However packets are spread over pages, they come out as they went in, without the headers."""
     assert read_packets(ogg(HEAD, TAGS, *audio, segments=segments)) == audio
 
 
+@settings(deadline=None)
 @given(packets, st.integers(1, 255), st.data())
 def test_truncation(audio: tuple[bytes, ...], segments: int, data: st.DataObject) -> None:
     """A stream that ends anywhere before its end is refused."""
@@ -84,6 +86,7 @@ def test_truncation_of_a_real_stream(encoded: bytes) -> None:
             read_packets(encoded[:length])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes(data: bytes) -> None:
     """Bytes that are no stream are refused, never anything else."""
@@ -91,6 +94,7 @@ def test_arbitrary_bytes(data: bytes) -> None:
         read_packets(data)
 
 
+@settings(deadline=None)
 @given(packets, st.lists(st.tuples(st.integers(0), st.integers(0, 255)), min_size=1, max_size=4))
 def test_damaged_bytes(audio: tuple[bytes, ...], changes: list[tuple[int, int]]) -> None:
     """A damaged stream is refused or read, never anything else."""

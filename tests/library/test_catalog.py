@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jeffbot.errors import SoundNotFoundError
@@ -210,6 +210,7 @@ def test_refusal_shows_the_name_safely() -> None:
     assert len(str(SoundNotFoundError("x" * 5000))) < 130
 
 
+@settings(deadline=None)
 @given(st.sets(st.from_regex(r"([ab]/){0,2}[abAB]{1,2}(\.[ab])?\.(mp3|wav)", fullmatch=True), max_size=8))
 def test_every_sound_can_be_had(paths: set[str]) -> None:
     """Whatever the library holds, each sound is found by its own name and by its path."""
@@ -224,6 +225,7 @@ def test_every_sound_can_be_had(paths: set[str]) -> None:
     assert all(catalog.find(sound.name) is sound and catalog.find(sound.path) is sound for sound in sounds)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_folded_names(name: str) -> None:
     """Folding is done once and for all, and Unicode form makes no difference to it."""

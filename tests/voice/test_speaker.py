@@ -7,7 +7,7 @@ from typing import Any
 
 import nextcord
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jeffbot.audio.bank import Packets
@@ -284,6 +284,7 @@ class HandClient:
         return bool(packet)
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.just("stop"), st.just("step"), st.integers(0, 4)), max_size=40), st.booleans())
 def test_said_once(actions: list[str | int], leave: bool) -> None:  # noqa: FBT001 - by Hypothesis
     """In any order of presses, stops and packets, each sound begins at most once and then ends exactly once."""
@@ -306,6 +307,7 @@ def test_said_once(actions: list[str | int], leave: bool) -> None:  # noqa: FBT0
     assert all(client.sent[-TRAILING_SILENCE:] == QUIET for track in tracks if "finished" in track.said and not leave)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 7))
 def test_last_press_is_heard(silent_packets: int) -> None:
     """However far the silence after a sound has come, a press then is heard whole and from its first packet."""

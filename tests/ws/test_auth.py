@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jeffbot
@@ -102,6 +102,7 @@ def test_no_snowflake(value: object) -> None:
         parse_snowflake(value)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2**63 - 1))
 def test_snowflake(number: int) -> None:
     """Every such number is one, as an integer and as text."""
@@ -264,12 +265,14 @@ def test_no_token_at_all(tokens: Tokens, token: object) -> None:
 # Whatever a stranger sends
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text(tokens: Tokens, text: str) -> None:
     """Text that we did not sign is refused, never anything else."""
     assert refusal(tokens, text) == (FORMAT if text else REQUIRED)
 
 
+@settings(deadline=None)
 @given(json_values, st.binary(max_size=60), st.binary(max_size=40))
 def test_any_parts(tokens: Tokens, header: object, body: bytes, signature: bytes) -> None:
     """So is text in the shape of a token."""
@@ -277,6 +280,7 @@ def test_any_parts(tokens: Tokens, header: object, body: bytes, signature: bytes
     assert refusal(tokens, f"{head}.{base64url(body)}.{base64url(signature)}") == FORMAT
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["alg", "typ", "kid", "crit", "b64", "zip", "jku", "x"]), json_values))
 def test_any_header(tokens: Tokens, header: dict[str, object]) -> None:
     """A header that we signed but would never make is refused, or does no harm."""
@@ -286,6 +290,7 @@ def test_any_header(tokens: Tokens, header: dict[str, object]) -> None:
         assert str(error) in (FORMAT, PAYLOAD)  # noqa: PT017 - it may also be good
 
 
+@settings(deadline=None)
 @given(st.one_of(json_values, st.dictionaries(st.sampled_from(["user_id", "exp", "iat", "nbf", "iss"]), json_values)))
 def test_any_payload(tokens: Tokens, payload: object) -> None:
     """So is a payload."""

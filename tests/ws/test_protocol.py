@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
@@ -66,6 +66,7 @@ def reply(value: protocol.Reply) -> dict[str, Any]:
 # Read
 
 
+@settings(deadline=None)
 @given(json_values)
 def test_any_json(value: object) -> None:
     """Any object is a message, in text and in bytes; any other JSON is told as no object."""
@@ -77,6 +78,7 @@ def test_any_json(value: object) -> None:
         assert refusal(text) == refusal(text.encode()) == ErrorCode.INVALID_FORMAT
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.binary()))
 def test_any_data(data: str | bytes) -> None:
     """Whatever comes is a message or refused as none."""
@@ -86,6 +88,7 @@ def test_any_data(data: str | bytes) -> None:
         assert error.code in (ErrorCode.INVALID_JSON, ErrorCode.INVALID_FORMAT)  # noqa: PT017 - it may be a message
 
 
+@settings(deadline=None)
 @given(json_values.filter(lambda value: isinstance(value, dict)), st.data())
 def test_cut_short(value: object, data: st.DataObject) -> None:
     """A message that ends before its end is no JSON."""
@@ -203,6 +206,7 @@ def test_redacted(text: str) -> None:
     assert len(shown) <= 1001
 
 
+@settings(deadline=None)
 @given(st.dictionaries(plain_text, json_values, max_size=4), json_values)
 def test_redacted_always(fields: dict[str, object], token: object) -> None:
     """Whatever else a message holds, in the log it has a line of its own and no token."""
