@@ -66,18 +66,16 @@ class Soundboard:
                 tasks.create_task(self._keep_encoded(), name="jeffbot encoding"),
                 tasks.create_task(self._serve(), name="jeffbot server"),
             ]
-            try:
-                await until.wait()
-            finally:
-                for job in jobs:
-                    job.cancel()
-                self._serving.cancel()
+            stack.callback(self._serving.cancel)
+            await until.wait()
+            for job in jobs:
+                job.cancel()
 
     async def wait_serving(self) -> "Server":
         """The remote control, as soon as it listens.
 
         Raises:
-            OSError: It cannot listen.
+            OSError: It cannot listen; or UnicodeError, where its address is no host name.
             asyncio.CancelledError: The soundboard ended first.
         """
         await self._began.wait()
@@ -114,13 +112,16 @@ class Soundboard:
 
     async def _serve(self) -> None:
         settings = self._settings
-        with ThreadPoolExecutor(1, "jeffbot-start") as thread:
+        thread = ThreadPoolExecutor(1, "jeffbot-start")
+        try:
             server = await asyncio.get_running_loop().run_in_executor(thread, self._build_server)
+        finally:
+            thread.shutdown(wait=False)
         try:
             async with server:
                 self._serving.set_result(server)
                 await asyncio.Event().wait()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: the address is no host name
             self._serving.set_exception(error)
             self._serving.exception()  # seen, also when nobody waits for it
             logger.error(
@@ -128,5 +129,5 @@ class Soundboard:
                 "JEFFBOT_WS_PORT, then reload. The slash commands work without it.",
                 settings.ws_host,
                 settings.ws_port,
-                error.strerror or error,
+                getattr(error, "strerror", None) or error,
             )

@@ -13,7 +13,8 @@ Inner layers raise; each door translates once: the WebSocket replies ``code`` an
         ├── UnplayableSoundError
         ├── VoiceUnavailableError
         ├── PlaybackCancelledError
-        └── PlaybackTimeoutError
+        ├── PlaybackTimeoutError
+        └── UnloadedError
     SettingsError
     ├── CommandClashError
     └── FFmpegMissingError
@@ -120,6 +121,13 @@ class PlaybackTimeoutError(PlaybackError):
     def __init__(self, limit: float) -> None:
         super().__init__(f"The sound did not begin within {limit:g} s")
         self.limit = limit
+
+
+class UnloadedError(PlaybackError):
+    """The soundboard this was asked of has been unloaded."""
+
+    def __init__(self) -> None:
+        super().__init__("The soundboard has been unloaded")
 
 
 class SettingsError(ValueError):

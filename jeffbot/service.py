@@ -97,8 +97,8 @@ class Voice(Protocol):
         """The session of a guild."""
         ...
 
-    def connected_guilds(self) -> Sequence[GuildId]:
-        """The guilds in which the bot is in voice or on its way."""
+    def only_guild(self) -> GuildId | None:
+        """The bot's guild, where it is a member of just one."""
         ...
 
 
@@ -157,8 +157,8 @@ class SoundService:
     async def stop(self, caller: Caller | int) -> None:
         """End what plays in the caller's guild, and every press there that has not begun.
 
-        The guild is the one they are in voice in; for a caller in none the one guild the bot is in voice in. Does
-        nothing when there is no such guild or nothing plays.
+        The guild is the one they are in voice in; for a caller in none the bot's only guild. Does nothing where the
+        bot is in several, or nothing plays.
         """
         guild_id = self._guild_of(_caller(caller))
         if guild_id is not None:
@@ -197,14 +197,18 @@ class SoundService:
         )
 
     async def _start(self, sound: Sound, user_id: UserId, place: VoicePlace) -> Playback:
+        before = self._last.get(place.guild_id)
+        self._last[place.guild_id] = sound  # before it has begun: presses begin in the order they are made
         packets = start_now(self._bank.packets(sound), f"jeffbot packets {sound.name}")  # while the channel is joined
         try:
-            playback = await self._voice.session(place.guild_id).play(sound, user_id, place, packets)
+            return await self._voice.session(place.guild_id).play(sound, user_id, place, packets)
+        except BaseException:
+            if before and self._last[place.guild_id] is sound:
+                self._last[place.guild_id] = before
+            raise
         finally:
             if not packets.cancel() and not packets.cancelled():
                 packets.exception()  # seen: a press that ended otherwise need not have awaited it
-        self._last[place.guild_id] = sound
-        return playback
 
     def _place_of(self, caller: Caller) -> VoicePlace:
         place = self._voice.place_of(caller.user_id, caller.guild_id)
@@ -215,10 +219,7 @@ class SoundService:
     def _guild_of(self, caller: Caller) -> GuildId | None:
         if place := self._voice.place_of(caller.user_id, caller.guild_id):
             return place.guild_id
-        connected = self._voice.connected_guilds()
-        if caller.guild_id is not None:
-            return caller.guild_id if caller.guild_id in connected else None
-        return connected[0] if len(connected) == 1 else None
+        return self._voice.only_guild() if caller.guild_id is None else caller.guild_id
 
     def _pick(self, sounds: Sequence[Sound], guild_id: GuildId, unplayable: set[str]) -> Sound:
         last = self._last.get(guild_id)

@@ -31,7 +31,10 @@ def _text(value: Any) -> str:
 def _path(value: Any) -> Path:
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise ValueError("a path")
-    return Path(value).expanduser()
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as error:  # the home of a user there is not
+        raise ValueError("a path") from error
 
 
 def _number(kind: type[int] | type[float], low: float, high: float) -> Reader:
@@ -41,7 +44,7 @@ def _number(kind: type[int] | type[float], low: float, high: float) -> Reader:
             if isinstance(value, bool) or (kind is int and isinstance(value, float)):
                 raise ValueError(allowed)
             number = kind(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(allowed) from error
         if not low <= number <= high:
             raise ValueError(allowed)
@@ -51,9 +54,13 @@ def _number(kind: type[int] | type[float], low: float, high: float) -> Reader:
 
 
 def _secret(value: Any) -> str:
-    if not isinstance(value, str) or len(value.encode()) < MIN_SECRET_BYTES:
+    if not isinstance(value, str) or len(value.encode(errors="ignore")) < MIN_SECRET_BYTES or not _is_utf8(value):
         raise ValueError(f"at least {MIN_SECRET_BYTES} bytes of secret text; leave it out to have one made")
     return value
+
+
+def _is_utf8(text: str) -> bool:
+    return text == text.encode(errors="ignore").decode()
 
 
 def _command_group(value: Any) -> str:

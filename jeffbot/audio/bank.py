@@ -16,11 +16,11 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from ..errors import UnplayableSoundError
 from ..models import PACKET_SECONDS, Seconds, Sound, duration_of
-from .ffmpeg import PROFILE, FFmpeg, FFmpegError
+from .ffmpeg import PROFILE, FFmpeg, FFmpegError, FFmpegInputError
 from .opus import OggError, read_packets
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,16 @@ type _Version = tuple[str, int, int]
 _UNFINISHED = ".new-"
 _UNFINISHED_GRACE: Seconds = 60.0
 _PACKET_OVERHEAD = 33 + 8  # CPython's bytes object and the tuple's reference to it
+
+
+class _BadContentError(UnplayableSoundError):
+    """The file itself is at fault, and stays so until it changes."""
+
+
+class _FileState(NamedTuple):
+    size: int
+    modified_ns: int
+    inode: int
 
 
 class SoundBank:
@@ -45,7 +55,9 @@ class SoundBank:
         self.version = 0
         self._held: OrderedDict[_Version, Packets] = OrderedDict()
         self._held_bytes = 0
+        self._closed = False
         self._durations: dict[_Version, Seconds] = {}
+        self._refused: dict[_Version, UnplayableSoundError] = {}
         self._fetching: dict[_Version, asyncio.Task[Packets]] = {}
         self._pool = ThreadPoolExecutor(encoders + 1, "jeffbot-encoder")  # one is always left for a press
 
@@ -54,6 +66,7 @@ class SoundBank:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._closed = True
         self._ffmpeg.close()  # so that every fetch under way ends at once
         try:
             await asyncio.gather(*self._fetching.values(), return_exceptions=True)
@@ -88,17 +101,23 @@ class SoundBank:
         Raises:
             UnplayableSoundError: The file gives no audio, is too long or is gone.
         """
+        if self._closed:
+            raise UnplayableSoundError(sound.name, "shutting down")
+        if refused := self._refused.get(_version(sound)):
+            raise UnplayableSoundError(sound.name, refused.reason)
         packets = self.ready(sound)
         return packets if packets is not None else await asyncio.shield(self._fetch(sound))
 
     async def prepare(self, sounds: Iterable[Sound]) -> None:
         """Encode ahead all sounds not yet encoded, ``encoders`` at a time, and hold as many as memory allows.
 
-        A sound that cannot be encoded is logged and left. Durations of sounds other than these are forgotten.
+        A sound that cannot be encoded is logged and left. What is known of sounds other than these is forgotten.
         """
         versions = {_version(sound): sound for sound in sounds}
         self._durations = {version: length for version, length in self._durations.items() if version in versions}
-        wanted = iter([sound for version, sound in versions.items() if version not in self._durations])
+        self._refused = {version: error for version, error in self._refused.items() if version in versions}
+        known = self._durations.keys() | self._refused.keys()
+        wanted = iter([sound for version, sound in versions.items() if version not in known])
         await asyncio.gather(*(self._prepare_each(wanted) for _ in range(self._encoders)))
 
     async def _prepare_each(self, sounds: Iterable[Sound]) -> None:
@@ -107,6 +126,8 @@ class SoundBank:
                 await self.packets(sound)
             except UnplayableSoundError as error:
                 logger.warning("%s", error)
+            except Exception:  # a boundary: one odd file must not end the soundboard
+                logger.exception("trouble with %s", sound.name)
 
     def _fetch(self, sound: Sound) -> "asyncio.Task[Packets]":
         version = _version(sound)
@@ -123,9 +144,13 @@ class SoundBank:
             task.exception()  # seen: whoever awaited it has it too
 
     async def _load(self, sound: Sound) -> Packets:
-        loop = asyncio.get_running_loop()
-        packets = await loop.run_in_executor(self._pool, self._read_or_encode, sound)
         version = _version(sound)
+        loop = asyncio.get_running_loop()
+        try:
+            packets = await loop.run_in_executor(self._pool, self._read_or_encode, sound)
+        except _BadContentError as error:
+            self._refused[version] = error
+            raise
         if version not in self._durations:
             self._durations[version] = duration_of(packets)
             self.version += 1
@@ -142,39 +167,50 @@ class SoundBank:
     def _read_or_encode(self, sound: Sound) -> Packets:
         """Runs in the pool."""
         try:
+            before = _state(sound.file)
             with sound.file.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if sound.file.stat().st_size == 0:
-                raise UnplayableSoundError(sound.name, "the file is empty")
+            if before.size == 0:
+                raise _BadContentError(sound.name, "the file is empty")
         except FileNotFoundError:
             raise UnplayableSoundError(sound.name, "the file is gone") from None
         except OSError as error:
             raise UnplayableSoundError(sound.name, f"the file cannot be read ({error.strerror})") from error
         kept = self._folder / f"{digest}.{PROFILE}.opus"
         packets = _read(kept)
-        return packets if packets is not None else self._encode(sound, kept)
+        if packets is None:
+            stream, packets = self._encode(sound)
+            try:
+                if _state(sound.file) == before:  # else what was encoded may not be what was hashed
+                    _write(kept, stream)
+            except OSError as error:
+                logger.warning("an encoded sound could not be kept on disk: %s", error)
+        return packets
 
-    def _encode(self, sound: Sound, kept: Path) -> Packets:
+    def _encode(self, sound: Sound) -> tuple[bytes, Packets]:
         try:
             stream = self._ffmpeg.encode(sound.file)
             packets = read_packets(stream)
+        except FFmpegInputError as error:
+            raise _BadContentError(sound.name, str(error)) from error
         except FFmpegError as error:
             raise UnplayableSoundError(sound.name, str(error)) from error
         except OggError as error:
-            raise UnplayableSoundError(sound.name, "it has no audio in it") from error
+            raise _BadContentError(sound.name, "it has no audio in it") from error
         if not packets:
-            raise UnplayableSoundError(sound.name, "it has no audio in it")
+            raise _BadContentError(sound.name, "it has no audio in it")
         if duration_of(packets) > self._max_seconds + PACKET_SECONDS:
-            raise UnplayableSoundError(sound.name, f"it is longer than {self._max_seconds:g} s")
-        try:
-            _write(kept, stream)
-        except OSError as error:
-            logger.warning("an encoded sound could not be kept on disk: %s", error)
-        return packets
+            raise _BadContentError(sound.name, f"it is longer than {self._max_seconds:g} s")
+        return stream, packets
 
 
 def _version(sound: Sound) -> _Version:
     return sound.path, sound.size, sound.modified_ns
+
+
+def _state(file: Path) -> _FileState:
+    stat = file.stat()
+    return _FileState(stat.st_size, stat.st_mtime_ns, stat.st_ino)
 
 
 def _cost(packets: Packets) -> int:

@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -27,7 +28,17 @@ PROFILE = "opus-96k-20ms-1"
 """Names how a sound is encoded; a change of the arguments below changes it, so that no old cache is read."""
 _LOW_PRIORITY = 10
 _CHECK_TIMEOUT: Seconds = 15.0
+_KILL_TIMEOUT: Seconds = 5.0
 _STDERR_BYTES = 4096
+_MAGIC = (
+    (b"WAVE", 8, "wav"),
+    (b"OggS", 0, "ogg"),
+    (b"fLaC", 0, "flac"),
+    (b"ftyp", 4, "mov"),
+    (b"\x1aE\xdf\xa3", 0, "matroska"),
+    (b"AIFF", 8, "aiff"),
+    (b"AIFC", 8, "aiff"),
+)
 
 
 _PREFIX = re.compile(r"^(\[[^]]*\]\s*)?(Error opening input( files?)?)?[\s:.]*")
@@ -35,6 +46,10 @@ _PREFIX = re.compile(r"^(\[[^]]*\]\s*)?(Error opening input( files?)?)?[\s:.]*")
 
 class FFmpegError(Exception):
     """ffmpeg failed; the message is its own, without paths."""
+
+
+class FFmpegInputError(FFmpegError):
+    """ffmpeg ran, and refused the input."""
 
 
 def find_ffmpeg(configured: Path | None) -> Path:
@@ -76,7 +91,7 @@ class FFmpeg:
         try:
             version = self._run([self._program, "-hide_banner", "-version"], _CHECK_TIMEOUT)
             encoders = self._run([self._program, "-hide_banner", "-encoders"], _CHECK_TIMEOUT)
-        except (OSError, FFmpegError) as error:
+        except FFmpegError as error:
             raise FFmpegMissingError(f"{self._program} does not run ({error})") from error
         if b" libopus " not in encoders:
             raise FFmpegMissingError(f"{self._program} was built without libopus, the Opus encoder")
@@ -95,6 +110,7 @@ class FFmpeg:
         source = ffmpeg.input(
             f"file:{os.path.abspath(file)}",  # noqa: PTH100 - resolve() would follow links
             format_whitelist=FORMATS,
+            **({"f": container} if (container := sniff(file)) else {}),
             protocol_whitelist="file",
             t=self._max_seconds + 1,
         )
@@ -114,26 +130,34 @@ class FFmpeg:
             ac=2,
             threads=1,
         ).global_args("-nostdin", "-hide_banner", "-loglevel", "error")
-        return self._run(output.compile(cmd=self._program), self._timeout, hide=os.path.abspath(file))  # noqa: PTH100
+        place = os.path.abspath(file)  # noqa: PTH100
+        try:
+            return self._run(output.compile(cmd=self._program), self._timeout)
+        except FFmpegInputError as error:
+            raise FFmpegInputError(_reason(str(error), place)) from None
 
     def close(self) -> None:
         """Kill what runs, and let nothing more start."""
         with self._lock:
             self._closed = True
             for process in self._running:
-                process.kill()
+                _kill(process)
 
-    def _run(self, command: list[str], timeout: Seconds, hide: str = "") -> bytes:
+    def _run(self, command: list[str], timeout: Seconds) -> bytes:
         with self._lock:
             if self._closed:
                 raise FFmpegError("shutting down")
-            process = subprocess.Popen(  # noqa: S603 - arguments are built here, without a shell
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )
+            try:
+                process = subprocess.Popen(  # noqa: S603 - arguments are built here, without a shell
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                    start_new_session=True,  # so that all of it can be killed at once
+                )
+            except OSError as error:
+                raise FFmpegError(f"ffmpeg does not start: {error.strerror}") from error
             self._running.add(process)
         try:
             if hasattr(os, "setpriority"):
@@ -141,15 +165,42 @@ class FFmpeg:
                     os.setpriority(os.PRIO_PROCESS, process.pid, _LOW_PRIORITY)
             output, errors = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+            _kill(process)
+            process.communicate(timeout=_KILL_TIMEOUT)
             raise FFmpegError(f"not done within {timeout:g} s") from None
         finally:
             with self._lock:
                 self._running.discard(process)
+        if process.returncode < 0:
+            raise FFmpegError("ffmpeg was ended by a signal")
         if process.returncode != 0:
-            raise FFmpegError(_reason(errors[-_STDERR_BYTES:].decode(errors="replace"), hide))
+            raise FFmpegInputError(errors[-_STDERR_BYTES:].decode(errors="replace"))
         return output
+
+
+def sniff(file: Path) -> str | None:
+    """The demuxer for a file by its first bytes; None where they do not tell.
+
+    Left to guess, ffmpeg takes some tones in a WAV file for a television stream.
+    """
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(12)
+    except OSError:  # ffmpeg will say what it is
+        return None
+    for magic, offset, container in _MAGIC:
+        if head[offset : offset + len(magic)] == magic:
+            return container
+    return None
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a program and what it has started."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError):  # it has ended already
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
 
 
 def _reason(errors: str, hide: str) -> str:

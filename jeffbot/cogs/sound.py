@@ -291,7 +291,7 @@ async def _answer(interaction: Interaction, work: Coroutine[Any, Any, str]) -> N
         await interaction.send(text, ephemeral=True, allowed_mentions=nextcord.AllowedMentions.none())
     except (nextcord.HTTPException, aiohttp.ClientError) as error:
         logger.warning("a member could not be answered: %s", error)
-        await asyncio.wait([task])
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _told(task: "asyncio.Task[str]") -> str:

@@ -4,6 +4,8 @@ Cost: a scan is O(files) and runs in a thread; :meth:`Catalog.find` is O(1); :me
 """
 
 import asyncio
+import functools
+import heapq
 import logging
 import os
 import shutil
@@ -15,10 +17,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Self
+from typing import Any, Self
 
-from ..errors import SoundNotFoundError
+from ..errors import SoundNotFoundError, UnloadedError
 from ..models import Seconds, Sound
+from ..tasks import start_now
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,10 @@ SETTLE: Seconds = 0.25
 LOOK_AGAIN: Seconds = 5.0
 """How often the folder itself is checked for having been replaced, which no watch reports."""
 _MISSING_FOLDER_RETRY: Seconds = 1.0
+
+
+MAX_NAME_CHARS = 1024
+"""Names longer than this are not looked for: Unicode normalisation takes time that grows with their square."""
 
 
 def fold(name: str) -> str:
@@ -49,6 +56,8 @@ class Index:
 
     sounds: tuple[Sound, ...]
     """Sorted by name."""
+    folded: tuple[str, ...]
+    """Their names, folded."""
     lookups: tuple[MappingProxyType[str, Sound], ...]
     """Exact names, exact stems, folded names, folded stems: the first that knows a name wins."""
 
@@ -66,7 +75,7 @@ class Index:
                 table.setdefault(key(sound.path), sound)
                 table.setdefault(key(PurePosixPath(sound.path).name), sound)
             lookups.append(MappingProxyType(table))
-        return cls(ordered, tuple(lookups))
+        return cls(ordered, tuple(fold(sound.name) for sound in ordered), tuple(lookups))
 
 
 class Catalog:
@@ -75,10 +84,12 @@ class Catalog:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._pool = ThreadPoolExecutor(2, "jeffbot-catalog")  # one watches, one scans
+        self._work: set[asyncio.Future[Any]] = set()
         self._closing = threading.Event()
         self._index = Index.of(())
         self.version = 0
         self._scanned = asyncio.Event()
+        self._trouble = ""
         self._listeners: list[Callable[[], None]] = []
 
     async def __aenter__(self) -> Self:
@@ -86,11 +97,20 @@ class Catalog:
 
     async def __aexit__(self, *_: object) -> None:
         self._closing.set()
+        self._scanned.set()
+        if self._work:
+            await asyncio.wait(self._work)  # a scan of a slow disk may take its time; the event loop may not
         self._pool.shutdown()
 
     async def wait_scanned(self) -> None:
-        """Wait until the first scan is done."""
+        """Wait until the first scan is done.
+
+        Raises:
+            UnloadedError: The catalog has been closed.
+        """
         await self._scanned.wait()
+        if self._closing.is_set():
+            raise UnloadedError
 
     def subscribe(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` in the event loop after each scan that changed something."""
@@ -107,6 +127,8 @@ class Catalog:
         Raises:
             SoundNotFoundError: There is none.
         """
+        if len(name) > MAX_NAME_CHARS:
+            raise SoundNotFoundError(name)
         exact, exact_stem, folded, folded_stem = self._index.lookups
         key = fold(name)
         sound = exact.get(name) or exact_stem.get(name) or folded.get(key) or folded_stem.get(key)
@@ -116,21 +138,23 @@ class Catalog:
 
     def search(self, text: str, limit: int) -> list[Sound]:
         """At most ``limit`` sounds with ``text`` in their name: those that begin with it first, then words that do."""
+        if len(text) > MAX_NAME_CHARS:
+            return []
         wanted = fold(text.strip())
-        if not wanted:
-            return list(self.sounds[:limit])
         ranked = []
-        for place, sound in enumerate(self.sounds):
-            name = fold(sound.name)
+        for place, name in enumerate(self._index.folded):
             at = name.find(wanted)
             if at >= 0:
                 rank = 0 if at == 0 else 1 if not name[at - 1].isalnum() else 2
-                ranked.append((rank, place, sound))
-        return [sound for _, _, sound in sorted(ranked)[:limit]]
+                ranked.append((rank, place))
+        return [self._index.sounds[place] for _, place in heapq.nsmallest(limit, ranked)]
 
     async def scan(self) -> None:
         """Take in what the folder holds now; a folder that cannot be read counts as empty and is logged."""
-        index = await asyncio.get_running_loop().run_in_executor(self._pool, _scan, self._folder)
+        index, trouble = await self._in_pool(_scan, self._folder)
+        if trouble and trouble != self._trouble:
+            logger.warning("the sounds folder %s cannot be read: %s", self._folder, trouble)
+        self._trouble = trouble
         changed = index.sounds != self._index.sounds
         self._index = index
         first = not self._scanned.is_set()
@@ -144,7 +168,7 @@ class Catalog:
     async def open(self) -> None:
         """Make the folder if it is missing, with the shipped sounds in it, and take in what it holds."""
         try:
-            await asyncio.get_running_loop().run_in_executor(self._pool, fill_if_missing, self._folder)
+            await self._in_pool(fill_if_missing, self._folder)
         except OSError as error:
             logger.error("the sounds folder %s cannot be made (JEFFBOT_SOUNDS_DIR): %s", self._folder, error)
         await self.scan()
@@ -153,7 +177,9 @@ class Catalog:
         """Scan after every change of the folder, until cancelled."""
         loop = asyncio.get_running_loop()
         changed = asyncio.Event()
-        watching = loop.run_in_executor(self._pool, self._watch, lambda: loop.call_soon_threadsafe(changed.set))
+        watching = start_now(
+            self._in_pool(self._watch, lambda: loop.call_soon_threadsafe(changed.set)), "jeffbot watch"
+        )
         try:
             while True:
                 await changed.wait()
@@ -163,14 +189,27 @@ class Catalog:
             self._closing.set()
             await watching
 
+    async def _in_pool[**P, T](self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run something that reads the disk; it runs to its end also when nobody waits for it any more."""
+        running = asyncio.get_running_loop().run_in_executor(self._pool, functools.partial(work, *args, **kwargs))
+        self._work.add(running)
+        running.add_done_callback(self._work.discard)
+        return await asyncio.shield(running)
+
     def _watch(self, report: Callable[[], object]) -> None:
         """Report bursts of changes; runs in the pool. Looks again for a folder that is gone or was replaced."""
+        trouble = ""
         while not self._closing.is_set():
             try:
                 self._watch_one(report)
-            except OSError as error:
-                logger.warning("the sounds folder cannot be watched: %s; trying again", error.strerror or error)
+                trouble = ""
+            except FileNotFoundError:
                 self._closing.wait(_MISSING_FOLDER_RETRY)
+            except (OSError, RuntimeError) as error:  # RuntimeError: watchfiles' own
+                if str(error) != trouble:
+                    logger.warning("the sounds folder cannot be watched, but is looked at every few s: %s", error)
+                trouble = str(error)
+                self._closing.wait(LOOK_AGAIN)
             report()
 
     def _watch_one(self, report: Callable[[], object]) -> None:
@@ -178,6 +217,7 @@ class Catalog:
 
         logging.getLogger("watchfiles.main").setLevel(logging.WARNING)  # at INFO it tells the host of every change
         identity = _identity(self._folder)
+        begun = False
         for burst in watchfiles.watch(
             self._folder,
             watch_filter=None,
@@ -186,7 +226,8 @@ class Catalog:
             rust_timeout=int(LOOK_AGAIN * 1000),
             yield_on_timeout=True,
         ):
-            if burst:
+            if burst or not begun:  # the first time: what came before the watch began
+                begun = True
                 report()
             if _identity(self._folder) != identity:
                 return
@@ -226,17 +267,19 @@ def shipped_sounds() -> Path:
     return installed if installed.is_dir() else package.parent / "sounds"
 
 
-def _scan(folder: Path) -> Index:
+def _scan(folder: Path) -> tuple[Index, str]:
+    """What the folder holds, and why it could not be read."""
     files: list[tuple[str, Path, os.stat_result]] = []
+    trouble = ""
     try:
         files.extend(_walk(folder, "", frozenset()))
     except OSError as error:
-        logger.warning("cannot read the sounds folder: %s", error.strerror)
+        trouble = error.strerror or str(error)
     counts: dict[str, int] = {}
     for path, _, _ in files:
         base = PurePosixPath(path).name
         counts[base] = counts.get(base, 0) + 1
-    return Index.of(
+    sounds = (
         Sound(
             name=base if counts[base := PurePosixPath(path).name] == 1 else path,
             path=path,
@@ -246,6 +289,7 @@ def _scan(folder: Path) -> Index:
         )
         for path, file, stat in files
     )
+    return Index.of(sounds), trouble
 
 
 def _walk(folder: Path, below: str, seen: frozenset[str]) -> Iterator[tuple[str, Path, os.stat_result]]:

@@ -7,16 +7,20 @@ import asyncio
 import contextlib
 import logging
 import threading
+from collections.abc import Coroutine
 from typing import Any, cast
 
 import aiohttp
 import nextcord
 from nextcord.gateway import DiscordClientWebSocketResponse, DiscordVoiceWebSocket
+from nextcord.voice_client import E2EEState
 
 from ..models import Seconds
 from .speaker import Speaker
 
 logger = logging.getLogger(__name__)
+
+type VocalChannel = nextcord.VoiceChannel | nextcord.StageChannel
 
 NEW_GROUP_EPOCH = 1
 """The epoch with which op 24 announces a new MLS group (Discord: Voice Connections, "DAVE Protocol")."""
@@ -94,8 +98,8 @@ class SoundVoiceWebSocket(DiscordVoiceWebSocket):
         client, op, data = self._client, msg["op"], msg["d"]
         if op in (self.SESSION_DESCRIPTION, self.DAVE_PREPARE_TRANSITION, self.DAVE_PREPARE_EPOCH):
             client.dave_version = data.get("protocol_version", data.get("dave_protocol_version", 0))
-        if op == self.SESSION_DESCRIPTION and client.never_encrypted:
-            data.pop("dave_protocol_version", None)  # "version 0" would make Nextcord log an error of its own
+        if op == self.SESSION_DESCRIPTION:
+            client.make_encryptor()  # without one, "version 0" would make Nextcord log an error of its own
         await super().received_message(msg)
         self.seq_ack = sequence
         if op == self.DAVE_PREPARE_EPOCH and data.get("epoch") == NEW_GROUP_EPOCH:
@@ -103,8 +107,16 @@ class SoundVoiceWebSocket(DiscordVoiceWebSocket):
         client.note_encryption()
 
     async def received_message_binary(self, msg: bytes) -> None:
-        """Handle a binary message, all of which concern end-to-end encryption."""
+        """Handle a binary message, all of which concern end-to-end encryption.
+
+        Mends: after an unusable commit or welcome the old key is thrown away, by which people go on hearing us until
+        there is a new one.
+        """
+        state = self._client.e2ee_state
+        encryptor = state._encryptor if state else None
         await super().received_message_binary(msg)
+        if state and encryptor:
+            state._encryptor = encryptor
         self._client.note_encryption()
 
     @property
@@ -121,23 +133,42 @@ class SoundVoiceClient(nextcord.VoiceClient):
         self.speaker = Speaker(self)
         self.dave_version = 0
         """The version of end-to-end encryption that the channel demands; 0: none."""
+        self._home: nextcord.Guild = channel.guild
         self._audible = asyncio.Event()
         self._leaving = False
+        self._left = asyncio.Event()
+
+    @property
+    def place(self) -> VocalChannel | None:
+        """The voice channel it is in; Nextcord may have lost sight of it."""
+        channel: Any = self.channel
+        return channel if isinstance(channel, nextcord.VoiceChannel | nextcord.StageChannel) else None
 
     async def wait_audible(self, timeout: Seconds) -> bool:
         """Wait until packets can be encrypted as the channel demands; False when that takes longer.
 
         What is sent earlier goes out in clear, and end-to-end encrypted listeners drop it.
         """
+        if not self._audible.is_set() and self._is_alone():
+            return True  # there is nobody to agree on a key with
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._audible.wait()
         return self._audible.is_set()
 
-    @property
-    def never_encrypted(self) -> bool:
-        """Whether the channel demands no end-to-end encryption, and never has."""
-        return self.dave_version == 0 and (self.e2ee_state is None or self.e2ee_state._encryptor is None)
+    def _is_alone(self) -> bool:
+        """Whether neither gateway has told of anybody else in the channel."""
+        told = self.e2ee_state._recognised_users if self.e2ee_state else set()
+        seen = self.place.voice_states if self.place else {}
+        return {*told, *seen} <= {self.user.id}
+
+    def make_encryptor(self) -> None:
+        """Have an encryptor, if without a key yet; also in a channel that begins without encryption."""
+        import dave  # noqa: PLC0415 - a host without it is told so before any voice is joined
+
+        if self.e2ee_state and self.e2ee_state._encryptor is None:
+            encryptor = self.e2ee_state._encryptor = dave.Encryptor()
+            encryptor.assign_ssrc_to_codec(self.ssrc, dave.Codec.opus)
 
     def note_encryption(self) -> None:
         """Look again whether packets can be encrypted as the channel demands."""
@@ -150,21 +181,26 @@ class SoundVoiceClient(nextcord.VoiceClient):
     async def join_new_group(self) -> None:
         """Answer op 24: a new MLS group is being made; send a key package for it.
 
-        The old key stays in use until the transition is executed. Where there is no encryptor yet, as after joining an
-        empty channel, which begins without encryption, one is made.
+        The old key stays in use until the transition to the new group is executed; those announced for the old group
+        are void.
         """
         state, version = self.e2ee_state, self.dave_version
         if state is None or version == 0:
             return
-        if state._encryptor is None:
-            await state.initialise(version)
-        else:
-            await state.prepare_epoch(NEW_GROUP_EPOCH, version)
+        self.make_encryptor()
+        state._prepared_transitions.clear()
+        await state.prepare_epoch(NEW_GROUP_EPOCH, version)
 
     async def connect_websocket(self) -> None:
-        """Connect to the voice gateway, over our own connector."""
+        """Connect to the voice gateway, over our own connector.
+
+        Mends: moved to another voice server, the client keeps the MLS group of the old one, and its heartbeat.
+        """
         self._connected.clear()
         self._audible.clear()
+        if self.ws:
+            await _briefly(self.ws.close())
+            self.e2ee_state, self.dave_version = E2EEState(self) if self.e2ee_state else None, 0
         self.ws = await SoundVoiceWebSocket.from_client(self)
         while self.ws.secret_key is None:
             await self.ws.poll_event()
@@ -172,7 +208,7 @@ class SoundVoiceClient(nextcord.VoiceClient):
 
     async def voice_connect(self) -> None:
         """Ask for the channel, deafened: nobody reads what others say."""
-        await self.channel.guild.change_voice_state(channel=self.channel, self_deaf=True)  # type: ignore[attr-defined]
+        await self._home.change_voice_state(channel=self.place, self_deaf=True)
 
     async def on_voice_state_update(self, data: Any) -> None:
         """Follow our own voice state, save for the echo of an earlier leave while joining anew."""
@@ -205,40 +241,68 @@ class SoundVoiceClient(nextcord.VoiceClient):
             await self.disconnect(force=True)
 
     async def disconnect(self, *, force: bool = False) -> None:
-        """Leave, within LEAVE_TIMEOUT; safe to call again.
+        """Leave, within LEAVE_TIMEOUT. A second call waits for the first.
 
         Mends: the task that polls the gateway would go on, and its next reconnect would throw out a newer connection.
         """
-        if self._leaving or not (force or self.is_connected()):
+        if self._leaving:
+            await self._left.wait()
+            return
+        if not (force or self.is_connected()):
             return
         self._leaving = True
-        self.speaker.close()
-        self.stop()
-        self._connected.set()  # wakes a player that waits for the connection, to see that all has ended
-        self._connected.clear()
-        self._voice_state_complete.set()  # likewise the tasks of a join that was cancelled
+        self._end_threads()
+        self._voice_state_complete.set()  # lets the tasks of a join that was cancelled end
         self._voice_server_complete.set()
         if self._runner and self._runner is not asyncio.current_task():
             self._runner.cancel()
         try:
-            async with asyncio.timeout(LEAVE_TIMEOUT):
-                if self._state._get_voice_client(self.channel.guild.id) is self:  # type: ignore[attr-defined]
-                    await self.voice_disconnect()
-                if self.ws:
-                    await self.ws.close()
-        except (TimeoutError, aiohttp.ClientError, ConnectionError, AttributeError) as error:
-            logger.debug("left voice without a goodbye: %r", error)
+            await asyncio.gather(self._say_goodbye(), self._close_websocket())
         finally:
             self.cleanup()
             if self.socket:
                 self.socket.close()
+            self._left.set()
+
+    def _end_threads(self) -> None:
+        """Let the player and the heartbeat end; a player that waits for the connection sees that all is over."""
+        self.speaker.close()
+        self.stop()
+        waited_for, self._connected = self._connected, threading.Event()
+        waited_for.set()
+        if self.ws and self.ws._keep_alive:
+            self.ws._keep_alive.stop()
+
+    async def _say_goodbye(self) -> None:
+        if self._is_listed():
+            await _briefly(self.voice_disconnect())
+
+    async def _close_websocket(self) -> None:
+        if self.ws:
+            await _briefly(self.ws.close())
+
+    async def voice_disconnect(self) -> None:
+        """Tell Discord that we leave."""
+        await self._home.change_voice_state(channel=None)
 
     def cleanup(self) -> None:
         """Take this client off Nextcord's list, and only this one."""
-        if self._state._get_voice_client(self.channel.guild.id) is self:  # type: ignore[attr-defined]
-            super().cleanup()
+        if self._is_listed():
+            self._state._remove_voice_client(self._home.id)
+
+    def _is_listed(self) -> bool:
+        return self._state._get_voice_client(self._home.id) is self
 
     def send_audio_packet(self, data: bytes, *, encode: bool = True) -> None:
         """Send one packet; called in the player's thread."""
         super().send_audio_packet(data, encode=encode)
         self.speaker.packet_sent()
+
+
+async def _briefly(goodbye: Coroutine[Any, Any, None]) -> None:
+    """Do what is polite at leaving, as far as it can be done at once."""
+    try:
+        async with asyncio.timeout(LEAVE_TIMEOUT):
+            await goodbye
+    except (TimeoutError, aiohttp.ClientError, ConnectionError, AttributeError) as error:  # AttributeError: no gateway
+        logger.debug("left voice without a goodbye: %r", error)

@@ -12,16 +12,15 @@ import nextcord
 
 from ..audio.bank import Packets
 from ..errors import PlaybackCancelledError, PlaybackTimeoutError, VoiceUnavailableError
-from ..models import EndReason, Playback, Seconds, Sound, UserId, VoicePlace, duration_of
+from ..models import ChannelId, EndReason, Playback, Seconds, Sound, UserId, VoicePlace, duration_of
 from ..tasks import start_now
-from .client import SoundVoiceClient
+from .client import SoundVoiceClient, VocalChannel
 
 logger = logging.getLogger(__name__)
 
 AUDIBLE_TIMEOUT: Seconds = 2.0
 """How long a first sound waits for end-to-end encryption before it plays all the same."""
 
-type VocalChannel = nextcord.VoiceChannel | nextcord.StageChannel
 type Join = Callable[[VocalChannel], Coroutine[Any, Any, SoundVoiceClient]]
 
 
@@ -33,6 +32,7 @@ class GuildSession:
         self._join_channel = join
         self._play_timeout = play_timeout
         self._client: SoundVoiceClient | None = None
+        self._joining: tuple[ChannelId, asyncio.Task[SoundVoiceClient]] | None = None
         self._presses: set[asyncio.Task[Playback]] = set()
         self._turn = asyncio.Lock()
         self._now: Playback | None = None
@@ -41,17 +41,12 @@ class GuildSession:
     def channel(self) -> str | None:
         """The name of the voice channel the bot is connected to."""
         client = self._connected_client()
-        return client.channel.name if client else None  # type: ignore[attr-defined]  # a guild's channel
+        return client.place.name if client and client.place else None
 
     @property
     def now_playing(self) -> Playback | None:
         """What is being heard."""
         return self._now
-
-    @property
-    def in_use(self) -> bool:
-        """Whether the bot is in voice here, or on its way."""
-        return bool(self._presses) or self._connected_client() is not None
 
     async def play(self, sound: Sound, user_id: UserId, place: VoicePlace, packets: Awaitable[Packets]) -> Playback:
         """Play in its turn; returns when the first packet has left. Cancelling takes the press back.
@@ -78,7 +73,11 @@ class GuildSession:
         return press.result()
 
     def stop(self) -> None:
-        """End what plays and take back every press that has not begun. The bot stays in its channel."""
+        """End what plays and take back every press that has not begun.
+
+        The bot stays in its channel, and a join goes on: were it to leave each time, presses and stops in quick
+        succession would use up what the whole bot may send to Discord (Discord: Gateway, "Rate Limiting").
+        """
         for press in self._presses:
             press.cancel()
         if self._client:
@@ -137,11 +136,24 @@ class GuildSession:
 
     async def _client_in(self, place: VoicePlace) -> SoundVoiceClient:
         client = self._connected_client()
-        if client is None or client.channel.id != place.channel_id:  # type: ignore[attr-defined]
-            await self._leave()
-            client = self._client = await self._join(place)
+        if client is None or client.place is None or client.place.id != place.channel_id:
+            client = await self._joined(place)
         await client.wait_audible(AUDIBLE_TIMEOUT)
         return client
+
+    async def _joined(self, place: VoicePlace) -> SoundVoiceClient:
+        if self._joining is None or self._joining[0] != place.channel_id:
+            await self._leave()
+            task = start_now(self._join(place), f"jeffbot join {place.channel}")
+            self._joining = place.channel_id, task
+            task.add_done_callback(self._join_ended)
+        return await asyncio.shield(self._joining[1])
+
+    def _join_ended(self, task: "asyncio.Task[SoundVoiceClient]") -> None:
+        if self._joining and self._joining[1] is task:
+            self._joining = None
+        if not task.cancelled() and not task.exception():
+            self._client = task.result()
 
     async def _join(self, place: VoicePlace) -> SoundVoiceClient:
         guild = self._guild()
@@ -160,6 +172,10 @@ class GuildSession:
             raise VoiceUnavailableError(f"Discord's voice server could not be reached ({error})") from error
 
     async def _leave(self) -> None:
+        if self._joining:
+            task = self._joining[1]
+            task.cancel()
+            await asyncio.wait([task])
         if self._client:
             client, self._client = self._client, None
             await client.disconnect(force=True)

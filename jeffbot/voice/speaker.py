@@ -68,10 +68,12 @@ class _Source(nextcord.AudioSource):
         return b"" if ended else SILENCE
 
     def packet_sent(self) -> None:
-        track = self._sending
-        if track and not track.begun:
+        with self._lock:
+            track = self._sending
+            if track is None or track.begun or track is not self._track:  # the last: it has been cut off meanwhile
+                return
             track.begun = True
-            track.on_begin()
+        track.on_begin()
 
 
 class Speaker:
@@ -105,7 +107,11 @@ class Speaker:
             if cut_off:
                 cut_off.on_end(EndReason.FAILED if error else EndReason.LEFT)
 
-        self._client.play(source, after=player_ended)
+        try:
+            self._client.play(source, after=player_ended)
+        except nextcord.ClientException:
+            self._source = None
+            raise
 
     def stop(self) -> None:
         """End what plays; the player adds its silence and ends."""

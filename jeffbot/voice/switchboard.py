@@ -2,14 +2,22 @@
 
 import asyncio
 import functools
+import time
+from collections import deque
 from typing import Self
 
 import nextcord
 
+from ..errors import UnloadedError, VoiceUnavailableError
 from ..models import GuildId, Seconds
-from .client import SoundVoiceClient, VoiceConnector
+from .client import SoundVoiceClient, VocalChannel, VoiceConnector
 from .directory import Directory
-from .session import GuildSession, VocalChannel
+from .session import GuildSession
+
+MAX_JOINS = 40
+JOINS_WINDOW: Seconds = 60.0
+"""So many voice channels may be joined within this time. A join costs two of the 120 messages that Discord takes from a
+bot in a minute (Discord: Gateway, "Rate Limiting"), and the host needs some of them."""
 
 
 class Switchboard:
@@ -20,6 +28,8 @@ class Switchboard:
         self._play_timeout = play_timeout
         self._sessions: dict[GuildId, GuildSession] = {}
         self._connector = VoiceConnector(client)
+        self._closed = False
+        self._joins: deque[float] = deque(maxlen=MAX_JOINS)
         self.directory = Directory(client)
         self.place_of = self.directory.place_of
 
@@ -27,10 +37,10 @@ class Switchboard:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._closed = True
         try:
-            await asyncio.gather(*(session.close() for session in self._sessions.values()))
+            await asyncio.gather(*(session.close() for session in self._sessions.values()), return_exceptions=True)
         finally:
-            self._sessions.clear()
             await self._connector.close()
 
     def session(self, guild_id: GuildId) -> GuildSession:
@@ -42,10 +52,21 @@ class Switchboard:
             self._sessions[guild_id] = session
         return session
 
-    def connected_guilds(self) -> list[GuildId]:
-        """The guilds in which the bot is in voice or on its way."""
-        return [guild_id for guild_id, session in self._sessions.items() if session.in_use]
+    def only_guild(self) -> GuildId | None:
+        """The bot's guild, where it is a member of just one."""
+        guilds = self._client.guilds
+        return GuildId(guilds[0].id) if len(guilds) == 1 else None
 
     async def _join(self, channel: VocalChannel) -> SoundVoiceClient:
+        if self._closed:
+            raise UnloadedError
+        self._spend_a_join()
         cls = functools.partial(SoundVoiceClient, connector=self._connector)
         return await channel.connect(timeout=self._play_timeout, reconnect=False, cls=cls)
+
+    def _spend_a_join(self) -> None:
+        now = time.monotonic()
+        if len(self._joins) == MAX_JOINS and now - self._joins[0] < JOINS_WINDOW:
+            wait = JOINS_WINDOW - (now - self._joins[0])
+            raise VoiceUnavailableError(f"The bot has changed voice channels too often; try again in {wait:.0f} s")
+        self._joins.append(now)

@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw
 from ..errors import ErrorCode
 from ..models import Caller, Playback, Sound, Status
 from ..service import SoundService
+from ..tasks import start_now
 from . import protocol
 
 MAX_PAGE = 1000
@@ -47,6 +48,7 @@ class Actions:
         self._service = service
         self._clock = clock
         self._listing: tuple[int, Raw, int] | None = None
+        self._encoding: asyncio.Task[None] | None = None
 
     async def list(self, _caller: Caller, request: protocol.List) -> protocol.Listing:
         """All sounds by name, or a page of them."""
@@ -92,15 +94,19 @@ class Actions:
         return protocol.Pong(server_time=self._clock())
 
     async def _whole_listing(self) -> tuple[Raw, int]:
-        version = self._service.library_version
-        if self._listing is None or self._listing[0] != version:
-            sounds = self._service.sounds()
-            if len(sounds) > _INLINE_LISTING:
-                encoded = await asyncio.to_thread(self._encode, sounds)
-            else:
-                encoded = self._encode(sounds)
-            self._listing = version, encoded, len(sounds)
+        while self._listing is None or self._listing[0] != self._service.library_version:
+            if self._encoding is None or self._encoding.done():
+                self._encoding = start_now(self._encode_whole(), "jeffbot list")
+            await asyncio.shield(self._encoding)
         return self._listing[1:]
+
+    async def _encode_whole(self) -> None:
+        version, sounds = self._service.library_version, self._service.sounds()
+        if len(sounds) > _INLINE_LISTING:
+            encoded = await asyncio.to_thread(self._encode, sounds)
+        else:
+            encoded = self._encode(sounds)
+        self._listing = version, encoded, len(sounds)
 
     def _encode(self, sounds: Sequence[Sound]) -> Raw:
         duration = self._service.duration

@@ -16,19 +16,20 @@ from ..errors import ErrorCode, SoundboardError, printable
 from ..models import Caller, Seconds
 from . import protocol
 from .actions import ACTIONS, AUTHENTICATE, IMMEDIATE, UNAUTHENTICATED, Action, Actions
-from .auth import Identity, TokenError
+from .auth import BAD_FORMAT, Identity, TokenError
 
 logger = logging.getLogger("discord.ws_server")
 """The name the protocol promises to people who debug with it."""
 
-MAX_PENDING = 256
-"""Requests of one client that may wait for their answers."""
-MAX_OUTGOING = 256
-"""Answers that may wait for a client to read them."""
-MAX_OUTGOING_BYTES = 1 << 20
-"""Likewise, together; a single answer may be longer."""
+MAX_UNDER_WAY = 64
+"""Requests of one client that may be carried out at once."""
+MAX_WAITING = 256
+"""Answers that may wait for those before them, or for the client to read; meanwhile nothing further of it is read."""
+MAX_WAITING_BYTES = 1 << 20
+"""Likewise for answers that the client has yet to read, together; a single answer may be longer."""
 SEND_TIMEOUT: Seconds = 5.0
 """How long a client may take to read one answer, and to agree to a close."""
+LOGGED_BYTES = 1000
 MAX_FAILED_AUTHENTICATIONS = 5
 MAX_UNDECODABLE = 20
 UNDECODABLE_WINDOW: Seconds = 10.0
@@ -65,6 +66,7 @@ class _Answer:
 
     reply: protocol.Reply
     task: "asyncio.Task[protocol.Reply] | None" = None
+    waits_for_sound: bool = False
 
 
 type Spawn = Callable[[Coroutine[Any, Any, protocol.Reply]], "asyncio.Task[protocol.Reply]"]
@@ -100,7 +102,9 @@ class Connection:
         self._outgoing: deque[bytes] = deque()
         self._outgoing_bytes = 0
         self._outgoing_changed = asyncio.Event()
+        self._room = asyncio.Event()
         self._close: Close | None = None
+        self._over = False
 
     async def serve(self) -> None:
         """Greet the client and answer it until either side ends."""
@@ -111,8 +115,11 @@ class Connection:
         try:
             self._send(protocol.Welcome(timestamp=time.time(), auth_timeout=self._auth_timeout))
             async for message in self._socket:
+                if self._over:
+                    break
                 if self._close is None and message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                     await self._receive(message.data)
+                    await self._until_room(lambda: len(self._pending) < MAX_WAITING)
             if self._close is not None:
                 await asyncio.wait(tasks[:1], timeout=SEND_TIMEOUT)
         finally:
@@ -130,6 +137,7 @@ class Connection:
 
     def abort(self) -> None:
         """Drop the connection without a word."""
+        self._writing_is_over()
         if self._transport is not None:
             self._transport.abort()
 
@@ -174,13 +182,18 @@ class Connection:
             self._refuse(message, action.bad_field, action.bad_field_message)
             return
         if message.action in IMMEDIATE:
-            self._send(await self._run(message, action, request))
-        elif len(self._pending) >= MAX_PENDING:
-            text = f"More than {MAX_PENDING} requests wait for their answers; send fewer at once"
-            self._send(protocol.error(action.trouble, text, message.action, message.id))
+            reply = await self._run(message, action, request)
+            if any(answer.waits_for_sound for answer in self._pending):
+                self._send(reply)
+            else:
+                self._answer(reply)
+        elif sum(answer.task is not None for answer in self._pending) >= MAX_UNDER_WAY:
+            text = f"More than {MAX_UNDER_WAY} requests are under way; wait for their answers"
+            self._refuse(message, action.trouble, text)
         else:
             task = self._spawn(self._run(message, action, request))
-            self._answer(protocol.error(action.trouble, GIVEN_UP, message.action, message.id), task)
+            given_up = protocol.error(action.trouble, GIVEN_UP, message.action, message.id)
+            self._answer(given_up, task, waits_for_sound=action.starts_sound)
 
     async def _run(self, message: protocol.Message, action: Action, request: protocol.Request) -> protocol.Reply:
         caller = self._caller()
@@ -198,7 +211,7 @@ class Connection:
 
     def _authenticate(self, message: protocol.Message) -> None:
         try:
-            identity = self._tokens.check(message.request(protocol.Authenticate).token)
+            identity = self._tokens.check(_token(message))
         except TokenError as error:
             logger.info("%s: authentication failed: %s (%s)", self._name, error, error.reason)
             self._refuse(message, ErrorCode.AUTH_FAILED, str(error))
@@ -243,12 +256,18 @@ class Connection:
 
     # Answering
 
-    def _answer(self, reply: protocol.Reply, task: "asyncio.Task[protocol.Reply] | None" = None) -> None:
+    def _answer(
+        self,
+        reply: protocol.Reply,
+        task: "asyncio.Task[protocol.Reply] | None" = None,
+        *,
+        waits_for_sound: bool = False,
+    ) -> None:
         """Send a reply, or that of the task, when all before it have been sent."""
         if task is None and not self._pending:
             self._send(reply)
         else:
-            self._pending.append(_Answer(reply, task))
+            self._pending.append(_Answer(reply, task, waits_for_sound))
             self._pending_changed.set()
 
     async def _answer_in_order(self) -> None:
@@ -257,20 +276,29 @@ class Connection:
                 answer = self._pending[0]
                 if answer.task:
                     await asyncio.wait([answer.task])
+                await self._until_room()
                 self._pending.popleft()
+                self._room.set()
                 done = answer.task if answer.task and not answer.task.cancelled() else None
                 self._send(done.result() if done else answer.reply)
             self._pending_changed.clear()
             await self._pending_changed.wait()
 
+    async def _until_room(self, more: Callable[[], bool] = lambda: True) -> None:
+        """Let the writer have its turn, and wait while the client does not read what it is sent."""
+        await asyncio.sleep(0)
+        while not self._over and not (
+            len(self._outgoing) < MAX_WAITING and self._outgoing_bytes < MAX_WAITING_BYTES and more()
+        ):
+            self._room.clear()
+            await self._room.wait()
+
     def _send(self, reply: protocol.Reply) -> None:
         data = protocol.encode(reply)
-        logger.debug("%s: reply %.1000s", self._name, data)
-        waiting = self._outgoing_bytes
-        if len(self._outgoing) >= MAX_OUTGOING or (waiting and waiting + len(data) > MAX_OUTGOING_BYTES):
-            logger.info("%s does not read its answers and is dropped", self._name)
-            self.abort()
-            return
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug(
+                "%s: reply %s", self._name, printable(data[:LOGGED_BYTES].decode(errors="replace"), LOGGED_BYTES)
+            )
         self._outgoing.append(data)
         self._outgoing_bytes += len(data)
         self._outgoing_changed.set()
@@ -284,6 +312,7 @@ class Connection:
                         await self._socket.send_frame(data, aiohttp.WSMsgType.TEXT)
                     self._outgoing.popleft()
                     self._outgoing_bytes -= len(data)
+                    self._room.set()
                 if self._close is not None:
                     async with asyncio.timeout(SEND_TIMEOUT):
                         await self._socket.close(code=self._close.code, message=self._close.reason.encode()[:123])
@@ -295,3 +324,16 @@ class Connection:
             self.abort()
         except (ConnectionError, aiohttp.ClientError) as error:
             logger.debug("%s: could not be answered: %r", self._name, error)
+        finally:
+            self._writing_is_over()
+
+    def _writing_is_over(self) -> None:
+        self._over = True
+        self._room.set()
+
+
+def _token(message: protocol.Message) -> str | None:
+    try:
+        return message.request(protocol.Authenticate).token
+    except msgspec.ValidationError:
+        raise TokenError(BAD_FORMAT, "not text") from None

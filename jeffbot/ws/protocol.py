@@ -4,7 +4,6 @@ The shapes are those of ``docs/api.md``. Keys are only ever added to replies; un
 """
 
 import time
-from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -40,7 +39,7 @@ class Request(Struct):
 class Authenticate(Request):
     """Sign in, or renew the token."""
 
-    token: Any = None
+    token: str | None = None
 
 
 class List(Request):

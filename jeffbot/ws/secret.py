@@ -55,9 +55,18 @@ def _make_secret(file: Path) -> bool:
             temporary.write(secrets.token_urlsafe(48) + "\n")
             temporary.flush()
             os.fsync(temporary.fileno())
-        os.link(name, file)
+        _move_if_missing(Path(name), file)
     except FileExistsError:
         return False
     finally:
-        Path(name).unlink()
+        Path(name).unlink(missing_ok=True)
     return True
+
+
+def _move_if_missing(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links, where a rename has to do
+        source.replace(target)

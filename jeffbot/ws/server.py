@@ -20,6 +20,8 @@ CLOSE_TIMEOUT: Seconds = 0.5
 """How long clients have at shutdown to agree to the close."""
 KEEP_ALIVE: Seconds = 10.0
 """How long a connection may be silent before and between HTTP requests."""
+SERVER_NAME = "jeffbot"
+"""What stands in the place of aiohttp's name and version."""
 WRITE_BUFFER = 32_768
 """Bytes the transport takes before a writer waits."""
 
@@ -33,11 +35,40 @@ def _quieten(record: logging.LogRecord) -> bool:
 
 
 def _is_bad_request(error: BaseException | None) -> bool:
-    return type(error).__module__.startswith("aiohttp.http_exceptions")
+    return isinstance(error, web.RequestPayloadError) or type(error).__module__ == "aiohttp.http_exceptions"
 
 
 _http_logger = logging.getLogger("jeffbot.http")
 _http_logger.addFilter(_quieten)
+
+
+class _Handler(web.RequestHandler):
+    """One HTTP connection, as aiohttp serves it; bad HTTP is answered without telling versions or repeating it."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        response = super().handle_error(request, status, exc, message and "Bad request")
+        response.headers["Server"] = SERVER_NAME
+        return response
+
+
+class _Connections(web.Server):
+    """Makes our handlers; aiohttp has no other door to what answers bad HTTP."""
+
+    def __call__(self) -> web.RequestHandler:
+        handler = super().__call__()
+        handler.__class__ = _Handler
+        return handler
+
+
+class _Runner(web.AppRunner):
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        server.__class__ = _Connections
+        return server
 
 
 class Server:
@@ -70,7 +101,7 @@ class Server:
         app.router.add_route("*", "/{path:.*}", self._connect)
         app.on_response_prepare.append(_hide_versions)
         app.on_shutdown.append(self._close_connections)
-        self._runner = web.AppRunner(
+        self._runner = _Runner(
             app,
             access_log=None,
             logger=_http_logger,
@@ -143,4 +174,4 @@ class Server:
 
 
 async def _hide_versions(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Server"] = "jeffbot"
+    response.headers["Server"] = SERVER_NAME

@@ -179,12 +179,6 @@ def kept(cache: Path) -> Path:
     return file
 
 
-def flip_a_bit(content: bytes) -> bytes:
-    """The content with one bit of a packet changed."""
-    middle = len(content) * 3 // 4
-    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
-
-
 @pytest.mark.parametrize(
     "damage",
     [
@@ -194,11 +188,6 @@ def flip_a_bit(content: bytes) -> bytes:
         pytest.param(lambda content: content[: len(content) // 2], id="half"),
         pytest.param(lambda content: content + content, id="twice"),
         pytest.param(lambda content: bytes(len(content)), id="zeros"),
-        pytest.param(
-            flip_a_bit,
-            id="one bit",
-            marks=pytest.mark.xfail(strict=True, reason="neither a page's checksum nor a digest is looked at"),
-        ),
     ],
 )
 async def test_damaged_file(
@@ -321,7 +310,7 @@ async def test_too_long(make_bank: MakeBank, folder: Path, counter: Counter) -> 
         with pytest.raises(UnplayableSoundError):
             await bank.packets(sound_of(folder / "long.wav"))
 
-    assert counter.runs == 3
+    assert counter.runs == 2  # a refused file is not tried again until it changes
 
 
 async def test_slow_encoding(make_bank: MakeBank, tone: Sound, hang: "Hang") -> None:
@@ -340,7 +329,6 @@ async def test_check_ffmpeg(make_bank: MakeBank, tmp_path: Path) -> None:
             await bank.check_ffmpeg()
 
 
-@pytest.mark.xfail(strict=True, raises=OSError, reason="what Popen raises is passed on, and ends prepare")
 async def test_ffmpeg_goes_while_we_run(make_bank: MakeBank, tone: Sound, tmp_path: Path) -> None:
     """An ffmpeg that cannot be started makes sounds unplayable, and is no end of preparing."""
     async with make_bank(tmp_path / "gone") as bank:
@@ -439,7 +427,6 @@ async def test_a_press_has_a_place(make_bank: MakeBank, folder: Path, hang: Hang
         await asyncio.wait([preparing])
 
 
-@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="the closed thread pool's own error comes out")
 async def test_press_after_closing(make_bank: MakeBank, tone: Sound) -> None:
     """A press that comes as the bank has closed is refused as one that closing ended."""
     async with make_bank() as bank:

@@ -97,8 +97,9 @@ async def test_client_that_does_not_read_is_dropped(
     """A client that asks and never reads costs a bounded amount, is dropped, and disturbs nobody."""
     monkeypatch.setattr(connection, "SEND_TIMEOUT", 0.3)
     port = (await stage.soundboard.wait_serving()).port
-    deaf = socket.create_connection(("127.0.0.1", port))
-    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    deaf = socket.socket()
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # before connecting: it bounds what is sent unread
+    deaf.connect(("127.0.0.1", port))
     deaf.settimeout(0)
     loop = asyncio.get_running_loop()
     await loop.sock_sendall(
@@ -106,8 +107,8 @@ async def test_client_that_does_not_read_is_dropped(
         b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
     )
-    ping = b'{"action":"ping"}'
-    frame = bytes([0x81, 0x80 | len(ping), 0, 0, 0, 0]) + ping  # masked with zeros
+    request = b'{"action":"%s"}' % (b"x" * 100)  # whose answer is longer than itself
+    frame = bytes([0x81, 0x80 | len(request), 0, 0, 0, 0]) + request  # masked with zeros
 
     async def ask_for_ever() -> None:
         while True:

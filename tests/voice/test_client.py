@@ -7,6 +7,7 @@ repair can go.
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -22,6 +23,9 @@ KEY_PACKAGE = 26
 """The opcode of a binary message (Discord: Voice Connections, "DAVE Protocol")."""
 
 
+LISTENER = 900
+
+
 class FakeGuild:
     """Records what would be sent over the main gateway; ``answers`` says whether that goes through."""
 
@@ -30,6 +34,8 @@ class FakeGuild:
     def __init__(self) -> None:
         self.voice_states: list[dict[str, Any]] = []
         self.stuck = False
+        self._voice_states = {LISTENER: SimpleNamespace(channel=SimpleNamespace(id=810))}
+        """As Nextcord keeps them: someone is in the channel."""
 
     async def change_voice_state(self, **state: Any) -> None:
         self.voice_states.append(state)
