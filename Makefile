@@ -53,7 +53,7 @@ lint: setup
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
-	@$(RUN) pyright
+	@$(RUN) pyright --pythonpath $(VENV)/bin/python
 
 format: setup
 	@$(RUN) ruff check --fix .
