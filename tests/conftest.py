@@ -12,7 +12,7 @@ from nextcord.ext import commands
 from jeffbot.client import RemoteClient
 from jeffbot.sandbox import Sandbox
 from jeffbot.sandbox.nextcord_host import make_bot, running
-from staging import EXTENSION, SECRET, TONES, MakeStage, Stage, write_tone
+from staging import COMMANDS, EXTENSION, SECRET, TONES, MakeStage, Stage, write_tone
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +74,8 @@ def make_stage(discord: Sandbox, extras: dict[str, object]) -> MakeStage:
         prepare(bot)
         bot.load_extension(EXTENSION, extras={**extras, **settings})
         async with running(discord, app, bot):
-            await discord.bot_ready(app)
+            group = str(settings.get("command_group", ""))
+            await discord.bot_ready(app, *([group] if group else COMMANDS))
             yield Stage(discord, app, bot, guild, general, alice)
 
     return stage
