@@ -216,6 +216,18 @@ class SoundVoiceClient(nextcord.VoiceClient):
             return
         await super().on_voice_state_update(data)
 
+    async def on_voice_server_update(self, data: Any) -> None:
+        """Take note of the voice server to connect to.
+
+        Mends: moved to another server, the client leaves the UDP socket of the old one open.
+        """
+        if self._leaving:
+            return
+        old = self.socket
+        await super().on_voice_server_update(data)
+        if old and old is not self.socket:
+            old.close()
+
     async def connect(self, *, reconnect: bool, timeout: float) -> None:
         """Join the channel once; whatever goes wrong, nothing of the attempt stays behind.
 
