@@ -21,8 +21,8 @@ from .auth import BAD_FORMAT, Identity, TokenError
 logger = logging.getLogger("discord.ws_server")
 """The name the protocol promises to people who debug with it."""
 
-MAX_UNDER_WAY = 64
-"""Requests of one client that may be carried out at once."""
+MAX_PRESSES = 64
+"""Presses of one client that may have yet to begin."""
 MAX_WAITING = 256
 """Answers that may wait for those before them, or for the client to read; meanwhile nothing further of it is read."""
 MAX_WAITING_BYTES = 1 << 20
@@ -66,7 +66,12 @@ class _Answer:
 
     reply: protocol.Reply
     task: "asyncio.Task[protocol.Reply] | None" = None
-    waits_for_sound: bool = False
+    starts_sound: bool = False
+
+    @property
+    def is_press_under_way(self) -> bool:
+        """Whether it waits for a sound to begin."""
+        return self.starts_sound and self.task is not None and not self.task.done()
 
 
 type Spawn = Callable[[Coroutine[Any, Any, protocol.Reply]], "asyncio.Task[protocol.Reply]"]
@@ -183,17 +188,17 @@ class Connection:
             return
         if message.action in IMMEDIATE:
             reply = await self._run(message, action, request)
-            if any(answer.waits_for_sound for answer in self._pending):
+            if any(answer.is_press_under_way for answer in self._pending):
                 self._send(reply)
             else:
                 self._answer(reply)
-        elif sum(answer.task is not None for answer in self._pending) >= MAX_UNDER_WAY:
-            text = f"More than {MAX_UNDER_WAY} requests are under way; wait for their answers"
+        elif action.starts_sound and sum(answer.is_press_under_way for answer in self._pending) >= MAX_PRESSES:
+            text = f"{MAX_PRESSES} presses of this connection have yet to begin; wait for them"
             self._refuse(message, action.trouble, text)
         else:
             task = self._spawn(self._run(message, action, request))
             given_up = protocol.error(action.trouble, GIVEN_UP, message.action, message.id)
-            self._answer(given_up, task, waits_for_sound=action.starts_sound)
+            self._answer(given_up, task, starts_sound=action.starts_sound)
 
     async def _run(self, message: protocol.Message, action: Action, request: protocol.Request) -> protocol.Reply:
         caller = self._caller()
@@ -261,13 +266,13 @@ class Connection:
         reply: protocol.Reply,
         task: "asyncio.Task[protocol.Reply] | None" = None,
         *,
-        waits_for_sound: bool = False,
+        starts_sound: bool = False,
     ) -> None:
         """Send a reply, or that of the task, when all before it have been sent."""
         if task is None and not self._pending:
             self._send(reply)
         else:
-            self._pending.append(_Answer(reply, task, waits_for_sound))
+            self._pending.append(_Answer(reply, task, starts_sound))
             self._pending_changed.set()
 
     async def _answer_in_order(self) -> None:

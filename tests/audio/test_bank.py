@@ -216,6 +216,22 @@ async def test_cache_folder_is_a_file(
     assert "could not be kept on disk" in caplog.text
 
 
+async def test_replaced_while_it_is_encoded(make_bank: MakeBank, tone: Sound, tmp_path: Path, counter: Counter) -> None:
+    """What is encoded of a file that has just been replaced is not taken for the old one when that comes back."""
+    old = shutil.copy(tone.file, tmp_path / "old.wav")
+    new = write_tone(tmp_path / "new.wav", 880, seconds=0.4)
+    swapping = tmp_path / "swapping-ffmpeg"
+    swapping.write_text(f'#!/bin/sh\nmv "{new}" "{tone.file}"\nexec "{find_ffmpeg(None)}" "$@"\n')
+    swapping.chmod(0o755)
+    async with make_bank(swapping) as bank:
+        long = await bank.packets(tone)
+    shutil.copy(old, tone.file)
+    async with make_bank() as bank:
+        short = await bank.packets(sound_of(tone.file))
+
+    assert (len(short) < len(long), counter.runs) == (True, 1)
+
+
 async def test_what_a_crash_left(make_bank: MakeBank, cache: Path) -> None:
     """Half-written files of an earlier run are removed, but not one that is being written now."""
     for name, age in ((".new-old", 3600), (".new-now", 0)):
@@ -293,6 +309,20 @@ async def test_mended_file(bank: SoundBank, folder: Path) -> None:
         await bank.packets(write(folder / "tone.wav", b"half a download"))
 
     assert await bank.packets(make_tone(folder / "tone.wav"))
+
+
+async def test_refused_file_is_left_alone(bank: SoundBank, folder: Path, counter: Counter) -> None:
+    """A file that was refused is not tried again, pressed or prepared, until it changes."""
+    bad = write(folder / "tone.wav", b"no audio")
+    for _ in range(3):
+        with pytest.raises(UnplayableSoundError, match="ffmpeg cannot read it"):
+            await bank.packets(bad)
+        await bank.prepare([bad])
+    assert counter.runs == 1
+
+    mended = make_tone(bad.file)
+    await bank.prepare([mended])
+    assert (bank.ready(mended) is not None, counter.runs) == (True, 2)
 
 
 async def test_sound_without_samples(bank: SoundBank, folder: Path) -> None:

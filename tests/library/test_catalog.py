@@ -5,9 +5,11 @@ import contextlib
 import os
 import shutil
 import threading
+import time
 import unicodedata
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -258,6 +260,18 @@ async def test_search(folder: Path, text: str, limit: int, found: list[str]) -> 
     assert [sound.name for sound in catalog.search(text, limit)] == found
 
 
+async def test_very_long_name(folder: Path) -> None:
+    """A name of 64 KB of combining marks, which take Unicode seconds to put in order, is refused at once."""
+    catalog = await scan(folder, "a.mp3")
+    for repeats in (1 << 15, 20 << 15):
+        name = "a" + "\u0301\u0316" * repeats
+        begun = time.process_time()
+        with pytest.raises(SoundNotFoundError):
+            catalog.find(name)
+        assert catalog.search(name, 9) == []
+        assert time.process_time() - begun < 1
+
+
 # News
 
 
@@ -345,6 +359,31 @@ async def test_folder_is_replaced(folder: Path, watched: Catalog, tmp_path: Path
 
     add(folder, "later.mp3")
     await until(watched, lambda: names(watched) == ["later.mp3", "other.mp3"])
+
+
+async def test_folder_stays_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A folder that stays away is looked for again and again, and missed in the log once."""
+    monkeypatch.setattr(catalog_module, "_MISSING_FOLDER_RETRY", 0.01)
+    scan, scans = catalog_module._scan, []
+
+    def noted_scan(folder: Path) -> Any:
+        scans.append(folder)
+        return scan(folder)
+
+    monkeypatch.setattr(catalog_module, "_scan", noted_scan)
+    async with Catalog(folder) as catalog, asyncio.timeout(PATIENCE):
+        await catalog.open()
+        shutil.rmtree(folder)
+        watching = asyncio.create_task(catalog.watch())
+        while len(scans) < 6:
+            await asyncio.sleep(0.01)
+        watching.cancel()
+        await asyncio.wait([watching])
+
+    assert caplog.text.count(str(folder)) == 1
+    assert "cannot be read" in caplog.text
 
 
 def threads() -> list[str]:

@@ -7,111 +7,22 @@ repair can go.
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 import nextcord
 import pytest
 from aiohttp import web
-from nextcord.gateway import DiscordVoiceWebSocket
 
-from jeffbot.voice.client import LEAVE_TIMEOUT, SoundVoiceClient, SoundVoiceWebSocket, VoiceConnector
-
-GUILD_ID = 81
-KEY_PACKAGE = 26
-"""The opcode of a binary message (Discord: Voice Connections, "DAVE Protocol")."""
-
-
-LISTENER = 900
-
-
-class FakeGuild:
-    """Records what would be sent over the main gateway; ``answers`` says whether that goes through."""
-
-    id = GUILD_ID
-
-    def __init__(self) -> None:
-        self.voice_states: list[dict[str, Any]] = []
-        self.stuck = False
-        self._voice_states = {LISTENER: SimpleNamespace(channel=SimpleNamespace(id=810))}
-        """As Nextcord keeps them: someone is in the channel."""
-
-    async def change_voice_state(self, **state: Any) -> None:
-        self.voice_states.append(state)
-        if self.stuck:
-            await asyncio.Event().wait()
-
-
-class FakeSocket:
-    """Records what would be sent over the voice gateway; ``incoming`` is what it receives."""
-
-    def __init__(self) -> None:
-        self.binary: list[bytes] = []
-        self.incoming: asyncio.Queue[aiohttp.WSMessage] = asyncio.Queue()
-        self.closes = 0
-        self.close_code = 4022
-
-    async def send_str(self, _text: str) -> None:
-        """Nobody looks at the text messages."""
-
-    async def send_bytes(self, data: bytes) -> None:
-        self.binary.append(data)
-
-    async def receive(self) -> aiohttp.WSMessage:
-        return await self.incoming.get()
-
-    async def close(self, *, code: int) -> None:  # noqa: ARG002 - Nextcord names it
-        self.closes += 1
-
-
-class Connection:
-    """A voice client, Nextcord's or ours, connected to fakes."""
-
-    def __init__(self, client: nextcord.VoiceClient, ws: DiscordVoiceWebSocket, guild: FakeGuild) -> None:
-        self.client, self.ws, self.guild = client, ws, guild
-        self.socket = FakeSocket()
-        self.state = client._state
-        ws.ws = self.socket  # type: ignore[assignment]
-        ws._connection = client
-        client.ws = ws
-        client.ssrc = 7
-        client.server_id = GUILD_ID
-        client._connected.set()
-        self.state._add_voice_client(GUILD_ID, client)
-
-    async def describe_session(self, dave_version: int) -> None:
-        """Receive op 4."""
-        description = {
-            "mode": "aead_xchacha20_poly1305_rtpsize",
-            "secret_key": [0] * 32,
-            "dave_protocol_version": dave_version,
-        }
-        await self.ws.received_message({"op": 4, "d": description})
-
-    async def prepare_epoch(self) -> None:
-        """Receive op 24: a new MLS group."""
-        await self.ws.received_message({"op": 24, "seq": 9, "d": {"protocol_version": 1, "epoch": 1}})
-
-    @property
-    def key_packages(self) -> int:
-        """How many were sent."""
-        return sum(data[0] == KEY_PACKAGE and len(data) > 100 for data in self.socket.binary)
-
-    @property
-    def registered(self) -> nextcord.VoiceProtocol | None:
-        """What Nextcord holds for the guild's voice client."""
-        return self.state._get_voice_client(GUILD_ID)
+from jeffbot.voice.client import LEAVE_TIMEOUT, VoiceConnector
+from voice.fakes import GUILD_ID, Connection, logged_in_bot, make_ours, make_stock, ours_of, set_key
 
 
 @pytest.fixture
 async def bot() -> AsyncIterator[nextcord.Client]:
     """A bot that is logged in as far as voice looks."""
-    bot = nextcord.Client()
-    data: Any = {"id": "1", "username": "jeff", "discriminator": "0", "avatar": None}
-    bot._connection.user = nextcord.ClientUser(state=bot._connection, data=data)
-    yield bot
-    await bot.close()
+    async with logged_in_bot() as bot:
+        yield bot
 
 
 @pytest.fixture
@@ -120,23 +31,6 @@ async def connector(bot: nextcord.Client) -> AsyncIterator[VoiceConnector]:
     connector = VoiceConnector(bot)
     yield connector
     await connector.close()
-
-
-def make_channel(bot: nextcord.Client, guild: Any) -> nextcord.VoiceChannel:
-    data: Any = {"id": "810", "type": 2, "name": "General", "position": 0, "permission_overwrites": []}
-    return nextcord.VoiceChannel(state=bot._connection, guild=guild, data=data)
-
-
-def make_ours(bot: nextcord.Client, connector: VoiceConnector) -> Connection:
-    guild = FakeGuild()
-    client = SoundVoiceClient(bot, make_channel(bot, guild), connector=connector)
-    return Connection(client, SoundVoiceWebSocket(None, loop=bot.loop), guild)  # type: ignore[arg-type]
-
-
-def make_stock(bot: nextcord.Client, _connector: VoiceConnector) -> Connection:
-    guild = FakeGuild()
-    client = nextcord.VoiceClient(bot, make_channel(bot, guild))
-    return Connection(client, DiscordVoiceWebSocket(None, loop=bot.loop), guild)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -150,11 +44,6 @@ async def either(request: pytest.FixtureRequest, bot: nextcord.Client, connector
     """A client, and whether it is ours, which is mended."""
     make, mended = request.param
     return make(bot, connector), mended
-
-
-def ours_of(connection: Connection) -> SoundVoiceClient:
-    assert isinstance(connection.client, SoundVoiceClient)
-    return connection.client
 
 
 # The voice gateway
@@ -227,24 +116,6 @@ async def test_clear_channel_is_no_error(either: tuple[Connection, bool], caplog
 
 
 # Audible
-
-
-class FakeEncryptor:
-    """Has a key, or none."""
-
-    def __init__(self, *, key: bool) -> None:
-        self._key = key
-
-    def has_key_ratchet(self) -> bool:
-        return self._key
-
-
-def set_key(connection: Connection, *, key: bool) -> None:
-    """Come to have a key, as after the group's commit, or lose it."""
-    state = connection.client.e2ee_state
-    assert state is not None
-    state._encryptor = FakeEncryptor(key=key)  # type: ignore[assignment]
-    ours_of(connection).note_encryption()
 
 
 async def test_audible_at_once_in_the_clear(ours: Connection) -> None:
