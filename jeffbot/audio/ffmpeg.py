@@ -130,11 +130,10 @@ class FFmpeg:
             ac=2,
             threads=1,
         ).global_args("-nostdin", "-hide_banner", "-loglevel", "error")
-        place = os.path.abspath(file)  # noqa: PTH100
         try:
             return self._run(output.compile(cmd=self._program), self._timeout)
         except FFmpegInputError as error:
-            raise FFmpegInputError(_reason(str(error), place)) from None
+            raise FFmpegInputError(_reason(str(error), os.path.abspath(file))) from None  # noqa: PTH100
 
     def close(self) -> None:
         """Kill what runs, and let nothing more start."""
@@ -203,11 +202,12 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
-def _reason(errors: str, hide: str) -> str:
+def _reason(errors: str, file: str) -> str:
     """What ffmpeg said last that speaks of the input, without the file's place and the demuxer's address."""
-    lines = [line.strip() for line in errors.replace(f"file:{hide}", "").replace(hide, "").splitlines()]
+    lines = [line.strip() for line in errors.splitlines()]
     if any("whitelist" in line.lower() for line in lines):
         return "its format is not one of the allowed audio formats"
-    said = [line for line in lines if line and not line.startswith("Conversion failed")]
-    told = _PREFIX.sub("", said[-1]) if said else ""
-    return f"ffmpeg cannot read it ({told or 'it gave no reason'})"
+    folder = os.path.dirname(file)  # noqa: PTH120 - ffmpeg changes odd characters of the name, so that is not looked for
+    said = [line.rpartition(": ")[2] if folder in line else line for line in lines]
+    told = [_PREFIX.sub("", line) for line in said if line and folder not in line and "Conversion failed" not in line]
+    return f"ffmpeg cannot read it ({(told and told[-1]) or 'it gave no reason'})"
