@@ -15,35 +15,47 @@ RUN = $(VENV)/bin/python -m
 .PHONY: setup demo test test-313 test-long lint format bench bench-smoke sounds clean
 .DEFAULT_GOAL := test
 
-# A virtual environment for a Python: $(call make-venv,python,folder)
+# A virtual environment with the package in it: $(call make-venv,python,folder,what is wanted)
 define make-venv
-	@test -n "$(1)" || { echo "jeffbot needs Python 3.12 or newer; set PYTHON=/path/to/python3"; exit 1; }
-	@echo "setting up $(2) (once) …"
+	@test -n "$(1)" || { echo "$(3) needed, and not found; say where: make PYTHON=… or PYTHON313=…"; exit 1; }
+	@echo "setting up $(2): a minute or two, once …"
 	@$(1) -m venv $(2)
 	@$(call PIP,$(2)) install --upgrade pip
-	@$(call PIP,$(2)) install --constraint constraints.txt --editable '.$(BUNDLED)' --group dev
-	@touch $(2)/.ready
+	@$(call PIP,$(2)) install --constraint constraints.txt --editable '.$(BUNDLED)'
+endef
+
+# What the checks need beyond that: $(call add-tools,folder)
+define add-tools
+	@echo "adding the tools of the checks to $(1) …"
+	@$(call PIP,$(1)) install --constraint constraints.txt --group dev
 endef
 
 $(VENV)/.ready: pyproject.toml constraints.txt
-	$(call make-venv,$(PYTHON),$(VENV))
+	$(call make-venv,$(PYTHON),$(VENV),Python 3.12 or newer is)
+	@touch $@
 
-.venv313/.ready: pyproject.toml constraints.txt
-	$(call make-venv,$(PYTHON313),.venv313)
+$(VENV)/.tools: $(VENV)/.ready
+	$(call add-tools,$(VENV))
+	@touch $@
+
+.venv313/.tools: pyproject.toml constraints.txt
+	$(call make-venv,$(PYTHON313),.venv313,Python 3.13 is)
+	$(call add-tools,.venv313)
+	@touch $@
 
 tests/node/node_modules: tests/node/package.json
 	@if command -v npm >/dev/null 2>&1; then \
 		npm install --prefix tests/node --no-package-lock --no-audit --no-fund --silent && touch $@; fi
 
-setup: $(VENV)/.ready
+setup: $(VENV)/.tools
 
-demo: setup
+demo: $(VENV)/.ready
 	@$(VENV)/bin/jeffbot demo $(if $(WAV),--wav $(WAV)) $(if $(PORT),--port $(PORT))
 
 test: setup tests/node/node_modules
 	@$(RUN) pytest $(ARGS)
 
-test-313: .venv313/.ready
+test-313: .venv313/.tools
 	@.venv313/bin/python -m pytest -m play $(ARGS)
 
 test-long: setup tests/node/node_modules
@@ -59,13 +71,13 @@ format: setup
 	@$(RUN) ruff check --fix .
 	@$(RUN) ruff format .
 
-bench: setup
+bench: $(VENV)/.ready
 	@$(VENV)/bin/python benchmarks/press.py
 
-bench-smoke: setup
+bench-smoke: $(VENV)/.ready
 	@$(VENV)/bin/python benchmarks/press.py --plays 5
 
-sounds: setup
+sounds: $(VENV)/.ready
 	@$(VENV)/bin/python sounds/synthesise.py
 
 clean:

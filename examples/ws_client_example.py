@@ -43,5 +43,7 @@ if __name__ == "__main__":
         asyncio.run(main(sys.argv[1]))
     except aiohttp.ClientError as error:
         sys.exit(f"{URL}: {error}. Is the bot running?")
+    except ValueError as error:
+        sys.exit(f"no token could be made: {error}")
     except (KeyboardInterrupt, EOFError):
         pass

@@ -66,7 +66,12 @@ async def _run(port: int, wav: Path | None, console: Console) -> None:
 
 async def _introduce(bot: commands.Bot, console: Console) -> None:
     cog = bot.get_cog("Sound")
-    server = await cog.soundboard.wait_serving()  # type: ignore[union-attr]  # our own cog
+    try:
+        server = await cog.soundboard.wait_serving()  # type: ignore[union-attr]  # our own cog
+    except OSError as error:
+        raise OSError(
+            f"{error.strerror or error}. Another port: make demo PORT=9000, or jeffbot demo --port 9000"
+        ) from None
     await cog.service.wait_ready()  # type: ignore[union-attr]
     address = f"ws://localhost:{server.port}"
     token = generate_token(USER_ID)

@@ -94,7 +94,7 @@ class Voice(Protocol):
         ...
 
     def session(self, guild_id: GuildId) -> Session:
-        """The session of a guild."""
+        """The session of a guild, or UnloadedError."""
         ...
 
     def only_guild(self) -> GuildId | None:
@@ -123,7 +123,8 @@ class SoundService:
         Raises:
             SoundNotFoundError: The library has no such sound.
             NoVoiceChannelError: The caller is in no voice channel (of the guild they may act on).
-            PlaybackError: The sound cannot be played, or the channel not joined; its subclasses say which.
+            PlaybackError: The sound cannot be played, or the channel not joined; its subclasses say which. One of them
+                is UnloadedError, of a soundboard that was unloaded: ``bot.get_cog("Sound").service`` is the new one.
         """
         await self._catalog.wait_scanned()
         caller = _caller(caller)

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from ..errors import UnplayableSoundError
+from ..errors import UnplayableSoundError, printable
 from ..models import PACKET_SECONDS, Seconds, Sound, duration_of
 from .ffmpeg import PROFILE, FFmpeg, FFmpegError, FFmpegInputError
 from .opus import OggError, read_packets
@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 type Packets = tuple[bytes, ...]
 type _Version = tuple[str, int, int]
 
+GONE = "the file is gone"
+LOOK_TIMEOUT: Seconds = 0.05
+"""How long a press waits to learn whether its file is still there."""
 _UNFINISHED = ".new-"
 _UNFINISHED_GRACE: Seconds = 60.0
 _PACKET_OVERHEAD = 33 + 8  # CPython's bytes object and the tuple's reference to it
@@ -60,6 +63,7 @@ class SoundBank:
         self._refused: dict[_Version, UnplayableSoundError] = {}
         self._fetching: dict[_Version, asyncio.Task[Packets]] = {}
         self._pool = ThreadPoolExecutor(encoders + 1, "jeffbot-encoder")  # one is always left for a press
+        self._looker = ThreadPoolExecutor(1, "jeffbot-looker")
 
     async def __aenter__(self) -> Self:
         await asyncio.get_running_loop().run_in_executor(self._pool, _remove_unfinished, self._folder)
@@ -72,6 +76,7 @@ class SoundBank:
             await asyncio.gather(*self._fetching.values(), return_exceptions=True)
         finally:
             self._pool.shutdown()
+            self._looker.shutdown(wait=False)
 
     async def check_ffmpeg(self) -> str:
         """The version of the ffmpeg in use.
@@ -106,7 +111,17 @@ class SoundBank:
         if refused := self._refused.get(_version(sound)):
             raise UnplayableSoundError(sound.name, refused.reason)
         packets = self.ready(sound)
-        return packets if packets is not None else await asyncio.shield(self._fetch(sound))
+        if packets is None:
+            return await asyncio.shield(self._fetch(sound))
+        await self._look_for(sound)
+        return packets
+
+    async def _look_for(self, sound: Sound) -> None:
+        """Refuse a sound whose file is gone, though the library has not noticed yet; a slow disk is not waited for."""
+        looking = asyncio.get_running_loop().run_in_executor(self._looker, sound.file.exists)
+        done, _ = await asyncio.wait([looking], timeout=LOOK_TIMEOUT)
+        if done and not looking.result():
+            raise UnplayableSoundError(sound.name, GONE)
 
     async def prepare(self, sounds: Iterable[Sound]) -> None:
         """Encode ahead all sounds not yet encoded, ``encoders`` at a time, and hold as many as memory allows.
@@ -127,7 +142,7 @@ class SoundBank:
             except UnplayableSoundError as error:
                 logger.warning("%s", error)
             except Exception:  # a boundary: one odd file must not end the soundboard
-                logger.exception("trouble with %s", sound.name)
+                logger.exception("trouble with %s", printable(sound.name))
 
     def _fetch(self, sound: Sound) -> "asyncio.Task[Packets]":
         version = _version(sound)
@@ -173,7 +188,7 @@ class SoundBank:
             if before.size == 0:
                 raise _BadContentError(sound.name, "the file is empty")
         except FileNotFoundError:
-            raise UnplayableSoundError(sound.name, "the file is gone") from None
+            raise UnplayableSoundError(sound.name, GONE) from None
         except OSError as error:
             raise UnplayableSoundError(sound.name, f"the file cannot be read ({error.strerror})") from error
         kept = self._folder / f"{digest}.{PROFILE}.opus"

@@ -96,6 +96,7 @@ class SoundCog(commands.Cog, name="Sound"):
     def cog_unload(self) -> None:
         """Ask everything to stop; Nextcord calls this synchronously."""
         remember_commands(self._memory, self.slash_commands)
+        self._soundboard.voice.refuse()
         self._unloading.set()
 
     async def wait_closed(self) -> None:

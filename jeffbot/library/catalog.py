@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any, Self
 
-from ..errors import SoundNotFoundError, UnloadedError
+from ..errors import SoundNotFoundError, UnloadedError, printable
 from ..models import Seconds, Sound
 from ..tasks import start_now
 
@@ -310,4 +310,4 @@ def _walk(folder: Path, below: str, seen: frozenset[str]) -> Iterator[tuple[str,
             except UnicodeEncodeError:
                 logger.warning("a file name is not UTF-8 and is left out: %r", os.fsencode(path))
             except OSError as error:
-                logger.warning("left out %s: %s", path, error.strerror)
+                logger.warning("left out %s: %s", printable(path), error.strerror)

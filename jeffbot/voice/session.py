@@ -11,7 +11,7 @@ import aiohttp
 import nextcord
 
 from ..audio.bank import Packets
-from ..errors import PlaybackCancelledError, PlaybackTimeoutError, VoiceUnavailableError
+from ..errors import PlaybackCancelledError, PlaybackTimeoutError, VoiceUnavailableError, printable
 from ..models import ChannelId, EndReason, Playback, Seconds, Sound, UserId, VoicePlace, duration_of
 from ..tasks import start_now
 from .client import SoundVoiceClient, VocalChannel
@@ -126,7 +126,7 @@ class GuildSession:
 
     def _ended(self, playback_id: str, reason: EndReason, begun: "asyncio.Future[Playback]") -> None:
         if self._now and self._now.id == playback_id:
-            logger.debug("%s ended: %s", self._now.sound.name, reason)
+            logger.debug("%s ended: %s", printable(self._now.sound.name), reason)
             self._now = None
         if not begun.done():
             begun.set_exception(VoiceUnavailableError(f"The voice connection was lost ({reason}); try again"))

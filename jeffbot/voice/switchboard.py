@@ -37,14 +37,24 @@ class Switchboard:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._closed = True
+        self.refuse()
         try:
             await asyncio.gather(*(session.close() for session in self._sessions.values()), return_exceptions=True)
         finally:
             await self._connector.close()
 
+    def refuse(self) -> None:
+        """From now on give out no sessions; those there are go on until they are closed."""
+        self._closed = True
+
     def session(self, guild_id: GuildId) -> GuildSession:
-        """The session of a guild, made when first asked for."""
+        """The session of a guild, made when first asked for.
+
+        Raises:
+            UnloadedError: The soundboard is being unloaded, or has been.
+        """
+        if self._closed:
+            raise UnloadedError
         session = self._sessions.get(guild_id)
         if session is None:
             find_guild = functools.partial(self._client.get_guild, guild_id)

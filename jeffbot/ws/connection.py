@@ -210,7 +210,8 @@ class Connection:
             logger.exception("%s: trouble with %s", self._name, message.action)
             return protocol.error(action.trouble, action.trouble_message, message.action, message.id)
         if isinstance(reply, protocol.Playing) and caller:
-            logger.info("%s: user %d plays %s in %s", self._name, caller.user_id, reply.title, reply.channel)
+            title, channel = printable(reply.title), printable(reply.channel)
+            logger.info("%s: user %d plays %s in %s", self._name, caller.user_id, title, channel)
         reply.id = message.id
         return reply
 

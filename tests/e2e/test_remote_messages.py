@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from jeffbot.errors import ErrorCode
-from staging import TONES, Connect, MakeStage, Stage, Wire, token_for
+from staging import TONES, Connect, MakeStage, Stage, Wire, token_for, write_tone
 
 
 def is_error(reply: dict[str, Any], code: ErrorCode, message: str | None = None) -> None:
@@ -266,3 +266,27 @@ async def test_inner_trouble(
     is_error(reply, code)
     assert "secret" not in reply["error_message"]
     assert (await wire.ask({"action": "ping"}))["action"] == "pong"
+
+
+async def test_just_vanished_file(wire: Wire, sounds_dir: Path) -> None:
+    """A file removed a moment ago is a play_error that says so, though it had been made ready."""
+    assert (await wire.ask({"action": "play", "filename": "low"}))["action"] == "playing"
+    (sounds_dir / "low.wav").unlink()
+    reply = await wire.ask({"action": "play", "filename": "low"})
+
+    is_error(reply, ErrorCode.PLAY_ERROR, 'Cannot play "low.wav": the file is gone')
+
+
+async def test_odd_name_forges_no_log(
+    make_stage: MakeStage, connect: Connect, sounds_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file name with a line break in it plays, and makes no line of its own in the log."""
+    caplog.set_level("DEBUG")
+    write_tone(sounds_dir / "a\nFAKE authenticated.wav", 440)
+    async with make_stage() as stage:
+        wire = await connect(stage)
+        await wire.sign_in(stage.alice)
+
+        assert (await wire.ask({"action": "play", "filename": "a\nFAKE authenticated"}))["action"] == "playing"
+        await wire.ask({"action": "stop"})
+    assert not any(line.startswith("FAKE") for line in caplog.text.splitlines())

@@ -287,8 +287,9 @@ async def test_unloaded_service_plays_no_more(stage: Stage) -> None:
     service, cog = stage.service, stage.cog
     await service.play(stage.alice.id, "low")
     stage.bot.unload_extension(EXTENSION)
+    with pytest.raises(UnloadedError):
+        await service.play(stage.alice.id, "low")
     await cog.wait_closed()
-
     with pytest.raises(UnloadedError):
         await service.play(stage.alice.id, "low")
     assert stage.bot.voice_clients == []
