@@ -59,7 +59,7 @@ class GuildSession:
         """
         press = start_now(self._press(sound, user_id, place, packets), f"jeffbot press {sound.name}")
         self._presses.add(press)
-        press.add_done_callback(self._presses.discard)
+        press.add_done_callback(self._press_ended)
         try:
             done, _ = await asyncio.wait([press], timeout=self._play_timeout)
         except asyncio.CancelledError:
@@ -71,6 +71,11 @@ class GuildSession:
         if press.cancelled():
             raise PlaybackCancelledError
         return press.result()
+
+    def _press_ended(self, press: "asyncio.Task[Playback]") -> None:
+        self._presses.discard(press)
+        if not press.cancelled():
+            press.exception()  # seen: a press that came too late is awaited by nobody
 
     def stop(self) -> None:
         """End what plays and take back every press that has not begun.
