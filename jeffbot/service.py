@@ -203,7 +203,7 @@ class SoundService:
         packets = start_now(self._bank.packets(sound), f"jeffbot packets {sound.name}")  # while the channel is joined
         try:
             return await self._voice.session(place.guild_id).play(sound, user_id, place, packets)
-        except BaseException:
+        except BaseException:  # a press taken back is a cancellation: it was not heard either; raised on
             if before and self._last[place.guild_id] is sound:
                 self._last[place.guild_id] = before
             raise

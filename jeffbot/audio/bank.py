@@ -261,6 +261,6 @@ def _write(kept: Path, stream: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(kept)
-    except BaseException:
+    except BaseException:  # whatever it was, no half-written file stays; raised on
         temporary.unlink(missing_ok=True)
         raise

@@ -236,7 +236,7 @@ class SoundVoiceClient(nextcord.VoiceClient):
         """
         try:
             await super().connect(reconnect=False, timeout=timeout)
-        except BaseException:
+        except BaseException:  # cancelled, too: Nextcord cleans up after a time-out alone; raised on
             await self.disconnect(force=True)
             raise
 

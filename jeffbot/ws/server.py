@@ -111,7 +111,7 @@ class Server:
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self._port).start()
-        except BaseException:
+        except BaseException:  # cancelled, too: __aexit__ does not come after a failed __aenter__; raised on
             await self._runner.cleanup()
             raise
         logger.info("serving the remote control on %s port %d", self._host, self.port)
