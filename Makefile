@@ -12,7 +12,7 @@ VENV ?= .venv
 PIP = $(1)/bin/python -m pip --disable-pip-version-check --quiet
 RUN = $(VENV)/bin/python -m
 
-.PHONY: setup demo test test-313 test-long lint format bench bench-smoke sounds clean
+.PHONY: setup peers demo test test-313 test-long lint format bench bench-smoke sounds clean
 .DEFAULT_GOAL := test
 
 # A virtual environment with the package in it: $(call make-venv,python,folder,what is wanted)
@@ -49,16 +49,19 @@ tests/node/node_modules: tests/node/package.json
 
 setup: $(VENV)/.tools
 
+peers: setup
+	@$(VENV)/bin/python tests/peers/environments.py
+
 demo: $(VENV)/.ready
 	@$(VENV)/bin/jeffbot demo $(if $(WAV),--wav $(WAV)) $(if $(PORT),--port $(PORT))
 
-test: setup tests/node/node_modules
+test: setup peers tests/node/node_modules
 	@$(RUN) pytest $(ARGS)
 
 test-313: .venv313/.tools
 	@.venv313/bin/python -m pytest -m play $(ARGS)
 
-test-long: setup tests/node/node_modules
+test-long: setup peers tests/node/node_modules
 	@JEFFBOT_TEST_LONG=1 $(RUN) pytest $(ARGS)
 
 lint: setup
@@ -81,4 +84,4 @@ sounds: $(VENV)/.ready
 	@$(VENV)/bin/python sounds/synthesise.py
 
 clean:
-	rm -rf .venv .venv313 tests/node/node_modules dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv313 .peers tests/node/node_modules dist .mypy_cache .pytest_cache .ruff_cache

@@ -26,8 +26,8 @@ from jeffbot.audio.ffmpeg import find_ffmpeg
 from jeffbot.client import RemoteClient
 from jeffbot.library.catalog import shipped_sounds
 from jeffbot.sandbox import Sandbox
+from jeffbot.sandbox.ears.opus import libopus
 from jeffbot.sandbox.nextcord_host import make_bot, running
-from jeffbot.sandbox.opus import libopus
 from jeffbot.ws.auth import generate_token
 
 SOUND = "airhorn.mp3"

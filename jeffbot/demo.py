@@ -17,12 +17,9 @@ from rich.markup import escape
 from rich.status import Status
 
 from .models import PACKET_SECONDS, Seconds
-from .sandbox import LibopusMissingError, Sandbox
-from .sandbox.applications import Application
-from .sandbox.listening import Recording
+from .sandbox import Application, Guild, LibopusMissingError, Packet, Sandbox
+from .sandbox.ears import Recording
 from .sandbox.nextcord_host import make_bot, running
-from .sandbox.rtp import Packet
-from .sandbox.world import Guild
 from .ws.auth import generate_token
 
 USER_ID = 123456789012345678

@@ -15,10 +15,7 @@ from nextcord.ext import commands
 
 from jeffbot.app import Soundboard
 from jeffbot.client import RemoteClient
-from jeffbot.sandbox import Sandbox
-from jeffbot.sandbox.applications import Application
-from jeffbot.sandbox.people import Person
-from jeffbot.sandbox.world import Channel, Guild
+from jeffbot.sandbox import Application, Channel, Guild, Person, Sandbox
 from jeffbot.service import SoundService
 from jeffbot.ws.auth import Tokens
 

@@ -4,24 +4,30 @@ Unmodified Discord libraries log in to it; only their API base and trusted certi
 Discord's documentation, whose sections are named as they are found on its developer site.
 """
 
-from .applications import Application
+from .attachments import File
 from .errors import (
     CommandHiddenError,
     InvalidOptionError,
     JoinRefusedError,
     LibopusMissingError,
     NoReplyError,
+    NotAllowedError,
     SandboxError,
     UnknownCommandError,
+    UnusableComponentError,
 )
-from .interactions import Reply
-from .options import AES_GCM, XCHACHA20, Options
+from .findings import Finding, Kind
+from .gateway.intents import Intents
+from .interactions.applications import Application
+from .interactions.interaction import Modal, Reply
+from .options import AES_GCM, XCHACHA20, Options, Order, UdpFaults
 from .people import Person
-from .permissions import Permission
-from .rtp import Packet
 from .server import Sandbox
-from .voice import VoiceConnection
-from .world import Channel, Guild, Role
+from .voice.connections import VoiceConnection
+from .voice.rtp import Packet, Protection
+from .world.guild import Guild
+from .world.permissions import Permission
+from .world.values import Channel, Message, Role
 
 __all__ = [
     "AES_GCM",
@@ -29,19 +35,30 @@ __all__ = [
     "Application",
     "Channel",
     "CommandHiddenError",
+    "File",
+    "Finding",
     "Guild",
+    "Intents",
     "InvalidOptionError",
     "JoinRefusedError",
+    "Kind",
     "LibopusMissingError",
+    "Message",
+    "Modal",
     "NoReplyError",
+    "NotAllowedError",
     "Options",
+    "Order",
     "Packet",
     "Permission",
     "Person",
+    "Protection",
     "Reply",
     "Role",
     "Sandbox",
     "SandboxError",
+    "UdpFaults",
     "UnknownCommandError",
+    "UnusableComponentError",
     "VoiceConnection",
 ]

@@ -16,7 +16,15 @@ class InvalidOptionError(SandboxError):
 
 
 class CommandHiddenError(SandboxError):
-    """The member lacks the command's ``default_member_permissions``: Discord does not show it to them."""
+    """Discord does not show the command to this person here: contexts, permissions, or an age limit."""
+
+
+class UnusableComponentError(SandboxError):
+    """The message has no such button or menu for this person: not there, disabled, a mere link, or the message is gone."""
+
+
+class NotAllowedError(SandboxError):
+    """The person lacks the permission for this, or there is nothing they could do it to."""
 
 
 class NoReplyError(SandboxError):
@@ -64,6 +72,8 @@ class ApiError(Exception):
 class ProtocolError(Exception):
     """A WebSocket client broke the protocol; the connection is closed with this code."""
 
-    def __init__(self, close_code: int) -> None:
-        super().__init__(f"closed with {close_code}")
+    def __init__(self, close_code: int, reason: str = "") -> None:
+        super().__init__(f"closed with {close_code}: {reason}" if reason else f"closed with {close_code}")
         self.close_code = close_code
+        self.reason = reason
+        """What the close frame says beside the code; at most 123 bytes (RFC 6455, section 5.5)."""

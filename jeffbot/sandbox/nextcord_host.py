@@ -10,7 +10,7 @@ import nextcord
 from nextcord.ext import commands
 from nextcord.http import Route
 
-from .applications import Application
+from .interactions.applications import Application
 from .server import Sandbox
 
 STOP_SECONDS = 10.0

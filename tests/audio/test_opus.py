@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jeffbot.audio.ffmpeg import FFmpeg, find_ffmpeg
 from jeffbot.audio.opus import OggError, read_packets
-from jeffbot.sandbox.opus import FRAME_SAMPLES, Decoder
+from jeffbot.sandbox.ears.opus import FRAME_SAMPLES, Decoder
 from staging import write_tone
 
 HEAD = b"OpusHead" + bytes(11)

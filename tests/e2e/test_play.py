@@ -3,7 +3,7 @@
 import pytest
 
 from jeffbot.client import RemoteClient
-from jeffbot.sandbox.listening import Recording
+from jeffbot.sandbox.ears import Recording
 from staging import TONES, Stage
 
 pytestmark = pytest.mark.play

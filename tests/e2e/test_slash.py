@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jeffbot.sandbox.listening import Recording
+from jeffbot.sandbox.ears import Recording
 from staging import PATIENCE, TONES, MakeStage, Stage, write_tone
 
 pytestmark = pytest.mark.play

@@ -10,7 +10,7 @@ import pytest
 
 from jeffbot.client import ConnectionEndedError, RemoteClient, RemoteError
 from jeffbot.errors import VoiceUnavailableError
-from jeffbot.sandbox.listening import Recording
+from jeffbot.sandbox.ears import Recording
 from staging import EXTENSION, PATIENCE, TONES, Stage
 
 LONG = bool(os.environ.get("JEFFBOT_TEST_LONG"))

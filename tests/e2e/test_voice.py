@@ -11,8 +11,8 @@ import pytest
 from jeffbot.client import RemoteClient, RemoteError
 from jeffbot.errors import PlaybackCancelledError, UnloadedError
 from jeffbot.sandbox import AES_GCM, XCHACHA20, Permission
-from jeffbot.sandbox.listening import Recording
-from jeffbot.sandbox.opus import SAMPLE_RATE
+from jeffbot.sandbox.ears import Recording
+from jeffbot.sandbox.ears.opus import SAMPLE_RATE
 from jeffbot.voice.switchboard import MAX_JOINS
 from staging import EXTENSION, PATIENCE, TONES, Connect, MakeStage, Stage, Wire
 
@@ -88,7 +88,7 @@ async def test_closed_channel(stage: Stage, remote: RemoteClient) -> None:
     locked = stage.guild.add_voice_channel("Locked", denied=Permission.CONNECT)
 
     async def be_dragged() -> None:
-        stage.discord.world.set_voice(stage.guild, stage.alice, locked)
+        stage.guild.set_voice(stage.alice, locked)
 
     await stage.seen(be_dragged())
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import aiohttp
 import nextcord
@@ -11,10 +12,11 @@ import numpy as np
 from nextcord.ext import commands
 
 from jeffbot.sandbox import Application, Channel, Sandbox
-from jeffbot.sandbox.opus import FRAME_SAMPLES, SAMPLE_RATE, Encoder
+from jeffbot.sandbox.ears.opus import FRAME_SAMPLES, SAMPLE_RATE, Encoder
 
 TIMEOUT = 5.0
 INTENTS = 129
+USER_AGENT = "DiscordBot (https://example.com/jeffbot, 1.0)"
 
 
 def tone(frequency_hz: float, frames: int = 50) -> list[bytes]:
@@ -32,6 +34,12 @@ def slash(
     decorate: Any = bot.slash_command(description=description, **options)
     typed: Callable[[Callable[..., Awaitable[None]]], nextcord.SlashApplicationCommand] = decorate
     return typed
+
+
+async def register(bot: commands.Bot) -> None:
+    """Register the commands that a test has added to a bot that is already logged in."""
+    bot.add_all_application_commands()
+    await bot.sync_all_application_commands()
 
 
 class Packets(nextcord.AudioSource):
@@ -71,12 +79,29 @@ class Socket:
         data: dict[str, Any] = message["d"]
         return data
 
+    async def news(self) -> list[tuple[str, Any]]:
+        """Names and data of all events up to now; the answer to a heartbeat comes after them."""
+        events = []
+        await self.send(1)
+        while (message := await self.receive())["op"] != 11:
+            events.append((message["t"], message["d"]))
+        return events
+
     async def close_code(self) -> int | None:
         """What the server closes with, whatever it says before."""
         async with asyncio.timeout(TIMEOUT):
             async for _ in self.websocket:
                 pass
         return self.websocket.close_code
+
+
+class Answer(NamedTuple):
+    """Of a request."""
+
+    status: int
+    body: Any
+    """JSON, bytes, or None if there is none."""
+    headers: Mapping[str, str]
 
 
 class RawClient:
@@ -100,19 +125,46 @@ class RawClient:
 
     async def request(self, method: str, path: str, json: Any = None, *, token: str | None = None) -> tuple[int, Any]:
         """Status and JSON of an answer; authorized as the bot unless another token is given."""
-        headers = {"Authorization": f"Bot {self._app.token if token is None else token}"}
-        url = self._discord.api_base + path
-        async with self._session.request(method, url, json=json, headers=headers) as response:
-            return response.status, await response.json() if response.content_length else None
+        answer = await self.exchange(method, path, token=token, json=json)
+        return answer.status, answer.body
+
+    async def refusal(self, method: str, path: str, json: Any = None) -> int:
+        """The error code of an answer that must be a refusal."""
+        status, body = await self.request(method, path, json)
+        assert 400 <= status < 500, (status, body)
+        return int(body["code"])
+
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        authorization: str | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        **options: Any,
+    ) -> Answer:
+        """An answer; authorized as the bot unless something else is given, an empty string for not at all.
+
+        Paths begin below the API's base; those with a scheme are taken as they are.
+        """
+        bot = f"Bot {self._app.token if token is None else token}"
+        chosen = bot if authorization is None else authorization
+        sent = {"User-Agent": USER_AGENT} | ({"Authorization": chosen} if chosen else {}) | dict(headers)
+        url = path if "://" in path else self._discord.api_base + path
+        async with self._session.request(method, url, headers=sent, allow_redirects=False, **options) as response:
+            raw = await response.read() or None
+            body = await response.json() if raw and response.content_type == "application/json" else raw
+            return Answer(response.status, body, response.headers)
 
     async def gateway(self, query: str = "v=10&encoding=json") -> Socket:
         _, answer = await self.request("GET", "/gateway")
         return await self._connect(f"{answer['url']}?{query}")
 
-    async def log_in(self, intents: int = INTENTS) -> Socket:
-        """The main gateway, identified; READY is the next thing to come."""
+    async def log_in(self, intents: int = INTENTS, **changes: Any) -> Socket:
+        """The main gateway, identified with some fields changed; READY is the next thing to come."""
         gateway = await self.gateway()
-        await gateway.send(2, {"token": self._app.token, "intents": intents, "properties": {}})
+        await gateway.send(2, {"token": self._app.token, "intents": intents, "properties": {}} | changes)
         assert (await gateway.receive())["op"] == 10
         return gateway
 

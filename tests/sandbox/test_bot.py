@@ -10,6 +10,7 @@ from nextcord.ext import commands
 
 from jeffbot.sandbox import (
     CommandHiddenError,
+    Intents,
     InvalidOptionError,
     NoReplyError,
     Options,
@@ -18,14 +19,8 @@ from jeffbot.sandbox import (
 )
 from jeffbot.sandbox.nextcord_host import make_bot, pointed_at, running
 
-from .clients import slash
+from .clients import register, slash
 from .conftest import Cave
-
-
-async def register(bot: commands.Bot) -> None:
-    """Register what the test has added to a bot that is already logged in."""
-    bot.add_all_application_commands()
-    await bot.sync_all_application_commands()
 
 
 async def test_log_in(cave: Cave, bot: commands.Bot) -> None:
@@ -122,7 +117,7 @@ async def test_deferred(cave: Cave, bot: commands.Bot) -> None:
     await cave.discord.until(lambda: reply.edits)
 
     assert (reply.deferred, reply.ephemeral, reply.content) == (True, True, "thought again")
-    assert [message["content"] for message in reply.followups] == ["more"]
+    assert [message.content for message in reply.followups] == ["more"]
 
 
 async def test_button(cave: Cave, bot: commands.Bot) -> None:
@@ -140,7 +135,7 @@ async def test_button(cave: Cave, bot: commands.Bot) -> None:
     await register(bot)
     shown = await cave.alice.invoke(cave.app, cave.guild, "board")
     assert shown.message is not None
-    pressed = await cave.alice.press(cave.app, cave.guild, shown.message, "horn")
+    pressed = await cave.alice.press(shown.message, "horn")
 
     assert (shown.content, pressed.content) == ("pressed", "pressed")
 
@@ -195,7 +190,7 @@ async def test_posts(cave: Cave, bot: commands.Bot) -> None:
     assert isinstance(channel, nextcord.TextChannel)
     await channel.send("good morning")
 
-    assert [message["content"] for message in cave.discord.messages(cave.guild)] == ["good morning"]
+    assert [message.content for message in cave.discord.messages(cave.guild)] == ["good morning"]
 
 
 async def test_guild_joined_later(cave: Cave, bot: commands.Bot) -> None:
@@ -238,7 +233,7 @@ async def test_members_already_in_voice(cave: Cave) -> None:
 async def test_member_chunks() -> None:
     """With the members intent Nextcord asks for all members, and gets them."""
     async with Sandbox(options=Options()) as discord:
-        app = discord.add_application("jeffbot")
+        app = discord.add_application("jeffbot", privileged=Intents.GUILD_MEMBERS)
         discord.add_guild("Cave", members=[discord.add_user("bob")], applications=[app])
         bot = make_bot(discord, intents=nextcord.Intents(guilds=True, members=True), guild_ready_timeout=0.05)
         async with running(discord, app, bot):

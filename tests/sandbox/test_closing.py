@@ -38,7 +38,8 @@ async def test_nothing_is_left() -> None:
         discord = await stack.enter_async_context(Sandbox())
         app = discord.add_application("jeffbot")
         channel = discord.add_guild("Cave", applications=[app]).add_voice_channel("General")
-        discord._voice.endpoint = discord._voice.endpoint.replace("localhost", "127.0.0.1")  # no resolver's thread
+        discord._voice.endpoints = discord._voice.endpoints[1:]  # an address: no resolver's thread
+        discord.options.dave_required = False
         connector, ca_file = aiohttp.TCPConnector(ssl=discord.client_ssl()), discord.ca_file
         async with aiohttp.ClientSession(connector=connector) as session:
             raw = RawClient(discord, app, session)

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jeffbot.sandbox import LibopusMissingError, Packet
+from jeffbot.sandbox import LibopusMissingError, Packet, Protection
 from jeffbot.sandbox.errors import OpusError
-from jeffbot.sandbox.listening import Recording
-from jeffbot.sandbox.opus import Decoder, libopus
-from jeffbot.sandbox.rtp import SILENCE
+from jeffbot.sandbox.ears import Recording
+from jeffbot.sandbox.ears.opus import Decoder, libopus
+from jeffbot.sandbox.voice.rtp import SILENCE
 
 from .clients import tone
 
 
 def recording(packets: list[bytes]) -> Recording:
-    return Recording(Packet(0.02 * n, n, 960 * n, opus) for n, opus in enumerate(packets))
+    return Recording(Packet(0.02 * n, n, 960 * n, opus, Protection.ENCRYPTED) for n, opus in enumerate(packets))
 
 
 @pytest.mark.parametrize("frequency", [110, 440, 3000])
@@ -37,7 +37,7 @@ def test_round_trip(frequency: float) -> None:
 
 def test_silence_frames_are_frames() -> None:
     """Silence frames count, unless they are asked to be left out; packets that did not decrypt never do."""
-    packets = [Packet(0.0, n, 0, opus) for n, opus in enumerate([*tone(440, 10), *[SILENCE] * 5, None])]
+    packets = [Packet(0.0, n, 0, opus, Protection.ENCRYPTED) for n, opus in enumerate([*tone(440, 10), *[SILENCE] * 5, None])]
     heard = Recording(packets)
 
     assert len(heard.packets) == 15

@@ -1,27 +1,50 @@
-"""The REST API, with requests of our own."""
+"""The HTTP API as a whole: who may ask, versions, routes, bodies, and what is noted of all that."""
 
-import asyncio
 from typing import Any
 
-import aiohttp
 import pytest
 
-from jeffbot.sandbox.payloads import Json
+from jeffbot.sandbox.findings import Kind
+from jeffbot.sandbox.world.payloads import Json
 
-from .clients import RawClient
+from .clients import USER_AGENT, RawClient
 from .conftest import Cave
 
 PLAY: Json = {"name": "play", "description": "Plays", "options": [{"type": 3, "name": "sound", "description": "Which"}]}
 
 
-async def test_unauthorized(raw: RawClient) -> None:
-    assert await raw.request("GET", "/users/@me", token="wrong") == (401, {"message": "401: Unauthorized", "code": 0})
+@pytest.mark.parametrize("authorization", ["", "Bot wrong", "Bot", "Bearer wrong", "Basic wrong", "wrong"])
+async def test_unauthorized(raw: RawClient, authorization: str) -> None:
+    answer = await raw.exchange("GET", "/users/@me", authorization=authorization)
+
+    assert (answer.status, answer.body) == (401, {"message": "401: Unauthorized", "code": 0})
+
+
+async def test_a_new_token(cave: Cave, raw: RawClient) -> None:
+    """The old token is good for nothing, the new one at once."""
+    old, cave.app.token = cave.app.token, "new"
+
+    assert (await raw.request("GET", "/users/@me", token=old))[0] == 401
+    assert (await raw.request("GET", "/users/@me", token="new"))[0] == 200
 
 
 async def test_unknown_routes_are_noted(cave: Cave, raw: RawClient) -> None:
-    """A route that does not exist is answered as Discord does, and noted for the test."""
+    """A route or a method that there is not is answered as Discord does, and noted for the test."""
     assert await raw.request("GET", "/guilds/1/stickers") == (404, {"message": "404: Not Found", "code": 0})
-    assert cave.discord.unknown_routes == ["GET /api/v10/guilds/1/stickers"]
+    assert await raw.request("PUT", "/gateway") == (405, {"message": "405: Method Not Allowed", "code": 0})
+
+    assert cave.discord.unknown_routes == ["GET /api/v10/guilds/1/stickers", "PUT /api/v10/gateway"]
+
+
+@pytest.mark.parametrize(("version", "status"), [("/v10", 200), ("/v9", 200), ("", 200), ("/v8", 400), ("/v11", 400)])
+async def test_versions(cave: Cave, raw: RawClient, version: str, status: int) -> None:
+    """Other versions than 9 and 10 are refused; without one, the request is taken."""
+    base = cave.discord.api_base.removesuffix("/v10")
+    answer = await raw.exchange("GET", f"{base}{version}/users/@me")
+
+    assert answer.status == status
+    assert status == 200 or answer.body == {"message": "Invalid API version", "code": 50041}
+    assert cave.discord.unknown_routes == []
 
 
 @pytest.mark.parametrize(
@@ -29,15 +52,26 @@ async def test_unknown_routes_are_noted(cave: Cave, raw: RawClient) -> None:
     [
         ("/guilds/1", 10004),
         ("/guilds/1/members/1", 10004),
-        ("/guilds/{guild}/members/1", 10007),
+        ("/guilds/{guild}/members/1", 10013),
+        ("/guilds/{guild}/members/{bob}", 10007),
         ("/channels/1", 10003),
         ("/applications/{app}/commands/1", 10063),
     ],
 )
 async def test_unknown_things(cave: Cave, raw: RawClient, path: str, code: int) -> None:
-    status, body = await raw.request("GET", path.format(guild=cave.guild.id, app=cave.app.id))
+    bob = cave.discord.add_user("bob")
+    status, body = await raw.request("GET", path.format(guild=cave.guild.id, app=cave.app.id, bob=bob.id))
 
     assert (status, body["code"]) == (404, code)
+
+
+@pytest.mark.parametrize("wrong", ["x", "-1", "@me", "1" * 30, "%D9%A1"])
+async def test_what_is_no_id(raw: RawClient, wrong: str) -> None:
+    """A path with something else than a snowflake is a form with a fault."""
+    status, body = await raw.request("GET", f"/guilds/{wrong}")
+
+    assert (status, body["code"]) == (400, 50035)
+    assert body["errors"]["guild_id"]["_errors"][0]["code"] == "NUMBER_TYPE_COERCE"
 
 
 async def test_reading(cave: Cave, raw: RawClient) -> None:
@@ -71,104 +105,91 @@ async def test_commands_live(cave: Cave, raw: RawClient) -> None:
     assert cave.app.commands.names() == {"stop"}
 
 
-def choices(count: int) -> list[Json]:
-    return [{"name": str(number), "value": number} for number in range(count)]
+async def test_others_commands(cave: Cave, raw: RawClient) -> None:
+    """Another application's commands, and those of a guild where the bot is not, are out of reach."""
+    other = cave.discord.add_guild("Other")
+
+    assert await raw.refusal("GET", f"/applications/{cave.alice.id}/commands") == 20012
+    assert await raw.refusal("PUT", f"/applications/{cave.app.id}/guilds/{other.id}/commands", [PLAY]) == 50001
 
 
-def with_option(**changes: Any) -> Json:
-    return PLAY | {"options": [PLAY["options"][0] | changes]}
-
-
-@pytest.mark.parametrize(
-    ("command", "place"),
-    [
-        (PLAY | {"name": "Play"}, ["name"]),
-        (PLAY | {"name": "a b"}, ["name"]),
-        (PLAY | {"name": ""}, ["name"]),
-        (PLAY | {"name": "x" * 33}, ["name"]),
-        (PLAY | {"name": ["x"]}, ["name"]),
-        (PLAY | {"description": "x" * 101}, ["description"]),
-        (PLAY | {"description": ""}, ["description"]),
-        (PLAY | {"type": 77}, ["type"]),
-        (PLAY | {"default_member_permissions": "many"}, ["default_member_permissions"]),
-        (PLAY | {"options": PLAY["options"] * 26}, ["options"]),
-        (PLAY | {"options": PLAY["options"] * 2}, ["options", "1", "name"]),
-        (PLAY | {"options": [5]}, ["options", "0", "type"]),
-        (with_option(choices=choices(26)), ["options", "0", "choices"]),
-        (with_option(choices=[{"name": "x" * 101, "value": 1}]), ["options", "0", "choices", "0", "name"]),
-        (with_option(choices=choices(2), autocomplete=True), ["options", "0", "autocomplete"]),
-        (with_option(type=1, options=[{"type": 3, "name": "A", "description": "a"}]), ["options", "0", "options", "0"]),
-    ],
-)
-async def test_refused_commands(cave: Cave, raw: RawClient, command: Json, place: list[str]) -> None:
+async def test_refused_command(cave: Cave, raw: RawClient) -> None:
     """What Discord would refuse is refused, with the place of the fault."""
-    status, body = await raw.request("POST", f"/applications/{cave.app.id}/commands", command)
+    status, body = await raw.request("POST", f"/applications/{cave.app.id}/commands", PLAY | {"options": [{"type": 3}]})
 
-    assert (status, body["code"]) == (400, 50035)
-    errors = body["errors"]
-    for part in place:
-        errors = errors[part]
+    assert (status, body["code"], body["message"]) == (400, 50035, "Invalid Form Body")
+    assert body["errors"]["options"]["0"]["name"]["_errors"][0]["code"] == "BASE_TYPE_REQUIRED"
     assert cave.app.commands.names() == set()
 
 
-@pytest.mark.parametrize("name", ["play", "café", "再生", "เล่น", "बजाओ", "a-b_c'd", "x" * 32])
-async def test_accepted_names(cave: Cave, raw: RawClient, name: str) -> None:
-    status, _ = await raw.request("POST", f"/applications/{cave.app.id}/commands", PLAY | {"name": name})
-
-    assert status == 201
-
-
-async def test_one_answer_only(cave: Cave, raw: RawClient) -> None:
-    """The second first answer is refused; so is one to an interaction that never was."""
-    gateway = await raw.log_in()
-    await raw.request("POST", f"/applications/{cave.app.id}/commands", PLAY)
-    invoked = cave.alice.invoke(cave.app, cave.guild, "play")
-    waiting = asyncio.ensure_future(invoked)
-    interaction = await gateway.until_event("INTERACTION_CREATE")
-    callback = f"/interactions/{interaction['id']}/{interaction['token']}/callback"
-    webhook = f"/webhooks/{cave.app.id}/{interaction['token']}"
-
-    async def code(method: str, path: str, body: Any = None) -> int:
-        status, answer = await raw.request(method, path, body)
-        assert status >= 400
-        return int(answer["code"])
-
-    assert await code("POST", webhook, {"content": "early"}) == 10015
-    assert await code("POST", callback, {"type": 8, "data": {"choices": []}}) == 50035
-    assert await code("POST", callback, {"type": 4, "data": {}}) == 50006
-    assert await code("POST", callback, {"type": 4, "data": {"content": "x" * 2001}}) == 50035
-    assert (await raw.request("POST", callback, {"type": 4, "data": {"content": "yes"}}))[0] == 204
-    assert await code("POST", callback, {"type": 4, "data": {"content": "no"}}) == 40060
-    assert await code("POST", callback.replace(interaction["id"], "1"), {"type": 5}) == 10062
-    assert (await waiting).content == "yes"
-
-    _, original = await raw.request("GET", f"{webhook}/messages/@original")
-    _, second = await raw.request("POST", webhook, {"content": "second"})
-    assert (await raw.request("PATCH", f"{webhook}/messages/{second['id']}", {"content": "2nd"}))[1]["content"] == "2nd"
-    assert (await raw.request("DELETE", f"{webhook}/messages/{original['id']}"))[0] == 204
-    assert await code("GET", f"{webhook}/messages/@original") == 10008
-
-
-async def test_upload(cave: Cave, raw: RawClient) -> None:
-    """A multipart request carries its JSON in ``payload_json``, and names its files."""
-    form = aiohttp.FormData()
-    form.add_field("payload_json", '{"content": "look"}', content_type="application/json")
-    form.add_field("files[0]", b"12345", filename="sounds.txt", content_type="text/plain")
-    url = f"{cave.discord.api_base}/channels/{cave.guild.text_channel.id}/messages"
-    async with raw._session.post(url, data=form, headers={"Authorization": f"Bot {cave.app.token}"}) as response:
-        message = await response.json()
-
-    assert (message["content"], message["attachments"][0]["filename"]) == ("look", "sounds.txt")
-    assert message["attachments"][0]["size"] == 5
-
-
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"type": []}', b"null"])
-async def test_malformed_bodies(cave: Cave, raw: RawClient, caplog: pytest.LogCaptureFixture, body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"type": []}', b"null", b"--x\r\n\r\n"])
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "multipart/form-data", "multipart/form-data; boundary=x", "text/plain"]
+)
+async def test_malformed_bodies(
+    cave: Cave, raw: RawClient, caplog: pytest.LogCaptureFixture, body: bytes, content_type: str
+) -> None:
     """Nothing that a client sends makes the server fail."""
-    headers = {"Authorization": f"Bot {cave.app.token}"}
     for path in (f"/applications/{cave.app.id}/commands", f"/channels/{cave.guild.text_channel.id}/messages"):
-        for content_type in ("application/json", "multipart/form-data", "multipart/form-data; boundary=x"):
-            kind = {"Content-Type": content_type}
-            async with raw._session.post(cave.discord.api_base + path, data=body, headers=headers | kind) as response:
-                assert response.status == 400
+        answer = await raw.exchange("POST", path, data=body, headers={"Content-Type": content_type})
+        assert answer.status == 400
     assert [record for record in caplog.records if record.name.startswith("jeffbot")] == []
+
+
+async def test_form(cave: Cave, raw: RawClient) -> None:
+    """A form is taken, too, with its JSON in ``payload_json`` or without (Reference, "Content Type")."""
+    path = f"/channels/{cave.guild.text_channel.id}/messages"
+    for form in ({"content": "x"}, {"payload_json": '{"content": "x"}'}):
+        answer = await raw.exchange("POST", path, data=form)
+        assert (answer.status, answer.body["content"]) == (200, "x")
+
+
+async def test_other_content_types(cave: Cave, raw: RawClient) -> None:
+    path = f"/channels/{cave.guild.text_channel.id}/messages"
+    answer = await raw.exchange("POST", path, data="content=x", headers={"Content-Type": "text/plain"})
+
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.body["errors"]["_errors"][0]["code"] == "CONTENT_TYPE_INVALID"
+
+
+@pytest.mark.parametrize(
+    ("agent", "kinds"),
+    [
+        (USER_AGENT, set()),
+        ("DiscordBot (https://github.com/nextcord/nextcord/ 3.2.0) Python/3.12 aiohttp/3.11.18", set()),
+        ("DiscordBot", {Kind.NO_USER_AGENT}),
+        ("Python/3.12 aiohttp/3.11.18", {Kind.NO_USER_AGENT}),
+        ("", {Kind.NO_USER_AGENT}),
+    ],
+)
+async def test_user_agents(cave: Cave, raw: RawClient, agent: str, kinds: set[Kind]) -> None:
+    """Who does not say so as Discord asks is answered, and noted."""
+    assert (await raw.exchange("GET", "/users/@me", headers={"User-Agent": agent})).status == 200
+
+    assert cave.discord.findings.kinds() == kinds
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "kind"),
+    [
+        ("POST", "/channels/{text}/messages", {"content": "x", "colour": 1}, Kind.UNKNOWN_FIELD),
+        ("POST", "/channels/{text}/messages", {"content": 1}, Kind.COERCED_VALUE),
+        ("PUT", "/guilds/{guild}/bans/1", {"delete_message_days": 1}, Kind.DEPRECATED_FIELD),
+        ("GET", "/users/@me/guilds?colour=1", None, Kind.UNKNOWN_FIELD),
+    ],
+)
+async def test_odd_fields(cave: Cave, raw: RawClient, method: str, path: str, body: Any, kind: Kind) -> None:
+    """What Discord puts up with is noted with its client, its route and its place."""
+    await raw.request(method, path.format(text=cave.guild.text_channel.id, guild=cave.guild.id), body)
+
+    (finding,) = cave.discord.findings
+    assert (finding.kind, finding.client) == (kind, "jeffbot")
+    assert finding.text.startswith(method)
+
+
+async def test_a_good_client(cave: Cave, raw: RawClient) -> None:
+    """Who does it right draws no finding, also not with numbers and booleans in a query."""
+    await raw.request("POST", f"/channels/{cave.guild.text_channel.id}/messages", {"content": "x", "tts": False})
+    await raw.request("GET", "/users/@me/guilds?limit=5&with_counts=1")
+
+    assert cave.discord.findings == []

@@ -1,0 +1,4 @@
+"""Ears."""
+from .recording import Recording
+
+__all__ = ["Recording"]

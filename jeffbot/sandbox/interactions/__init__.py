@@ -1,0 +1,1 @@
+"""Commands and interactions, as people use them and applications answer."""

@@ -1,0 +1,52 @@
+"""What clients say to the voice gateway (Discord: Topics, Voice); ids as strings or numbers."""
+
+import msgspec
+
+
+class Identify(msgspec.Struct):
+    """Voice, "Establishing a Voice Websocket Connection"."""
+
+    server_id: int
+    user_id: int
+    session_id: str
+    token: str
+    max_dave_protocol_version: int | None = 0
+
+
+class Resume(msgspec.Struct):
+    """Voice, "Resuming Voice Connection"."""
+
+    server_id: int
+    session_id: str
+    token: str
+    seq_ack: int | None = None
+
+
+class UdpAddress(msgspec.Struct):
+    """Where the client believes to be reached, and how it wants to encrypt."""
+
+    address: str
+    port: int
+    mode: str
+
+
+class SelectProtocol(msgspec.Struct):
+    """Voice, "Establishing a Voice UDP Connection"."""
+
+    protocol: str
+    data: UdpAddress
+
+
+class Heartbeat(msgspec.Struct):
+    """Voice, "Heartbeating", since version 8."""
+
+    t: int
+    seq_ack: int | None = None
+
+
+class Speaking(msgspec.Struct):
+    """Voice, "Speaking"."""
+
+    speaking: int
+    ssrc: int = 0
+    delay: int = 0

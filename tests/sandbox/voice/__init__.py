@@ -1,0 +1,1 @@
+"""Voice: its gateway, UDP, and what is heard."""

@@ -1,0 +1,99 @@
+"""The voice gateway, with messages no library would send."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ..clients import RawClient
+from ..conftest import Cave
+from ..probe import Probe, ProbeVoice
+
+FIELDS: dict[int, dict[str, Any]] = {
+    0: {"server_id": "1", "user_id": "1", "session_id": "s", "token": "t", "max_dave_protocol_version": 1},
+    1: {"protocol": "udp", "data": {"address": "127.0.0.1", "port": 1, "mode": "aead_aes256_gcm_rtpsize"}},
+    3: {"t": 1, "seq_ack": 1},
+    5: {"speaking": 1, "delay": 0, "ssrc": 1},
+    7: {"server_id": "1", "session_id": "s", "token": "t", "seq_ack": 1},
+    23: {"transition_id": 1},
+    31: {"transition_id": 1},
+}
+"""By opcode: the data of a message that could be right."""
+OPTIONAL = {"seq_ack", "max_dave_protocol_version", "delay", "ssrc"}
+CODES = {4001, 4002, 4003, 4004, 4005, 4006, 4009, 4011, 4012, 4016, 4017, 4020}
+WRONG: list[Any] = [None, "x" * 5000, {}, [], -1.5, 2**70, [[]]]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def broken_messages() -> list[tuple[int, Any]]:
+    """Each op without a field, and with each field wrong."""
+    messages: list[tuple[int, Any]] = []
+    for op, fields in FIELDS.items():
+        messages += [(op, wrong) for wrong in (None, [], "x", 7)]
+        for name in fields.keys() - OPTIONAL:
+            messages.append((op, {key: value for key, value in fields.items() if key != name}))
+        messages += [(op, fields | {name: wrong}) for name in fields for wrong in WRONG]
+    return messages
+
+
+async def test_broken_messages(cave: Cave, raw: RawClient, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever is missing, wrong or huge: it is tolerated or closed with a code of Discord's, and the server lives."""
+    for number, (op, data) in enumerate(broken_messages()):
+        if number % 50 == 0:  # a session of the main gateway takes 120 messages a minute
+            gateway = await raw.log_in()
+        voice = await raw.join(gateway, cave.general, max_dave_protocol_version=1)
+        await voice.until_op(2)
+        await voice.send(op, data)
+        await voice.send(3, {"t": 77})
+        closed = await answered(voice)
+        assert closed is None or closed in CODES, (op, data)
+        await voice.websocket.close()
+        await cave.discord.until(lambda: cave.discord.voice(cave.guild, cave.app) is None)
+
+    assert [record for record in caplog.records if record.name.startswith("jeffbot")] == []
+
+
+async def answered(voice: Any) -> int | None:
+    """Wait for the answer to a heartbeat, None, or for a close code."""
+    async for message in voice.websocket:
+        if message.type.name == "TEXT" and json.loads(message.data) == {"op": 6, "d": {"t": 77}}:
+            return None
+    code: int | None = voice.websocket.close_code
+    return code
+
+
+@pytest.mark.parametrize("op", [26, 28, 25, 0, 255])
+@pytest.mark.parametrize("payload", [b"", b"\0", b"\xff" * 40, bytes(70_000)])
+async def test_binary(cave: Cave, probe: Probe, op: int, payload: bytes) -> None:
+    """Binary messages that are none are closed with a code of Discord's; others in the call are not disturbed."""
+    await cave.alice.join(cave.general)
+    voice = await probe.join(cave.general)
+    await voice.audible()
+    await voice._send_binary(op, payload)
+    await voice.heartbeat()
+    beats = voice.count(6)
+    await voice.until(lambda: voice.close_code is not None or voice.count(6) > beats)
+
+    assert voice.close_code in {None, 4001, 4002, 4020}
+    again: ProbeVoice = await probe.join(cave.general)
+    await again.audible()
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(op=st.integers(-5, 40), data=JSON)
+async def test_any_message(cave: Cave, raw: RawClient, op: int, data: Any) -> None:
+    """Any message at all before identifying is answered by a code or not at all."""
+    endpoint = cave.discord._voice.endpoints[1]
+    voice = await raw.voice(endpoint)
+    await voice.send(op, data)
+    await voice.send(3, {"t": 77})
+    closed = await answered(voice)
+    await voice.websocket.close()
+
+    assert closed is None or closed in CODES
