@@ -49,6 +49,20 @@ def demo(
 
 
 @app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="Its port; 0 takes a free one.")] = 8766,
+    guild: Annotated[str, typer.Option(help="Name of the guild.")] = "The Cave",
+    ca_file: Annotated[Path | None, typer.Option(help="Write a copy of its certificate to this file.")] = None,
+    sounds: Annotated[Path | None, typer.Option(help="Recognise the sounds of this folder in what is heard.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for scripts.")] = False,  # noqa: FBT002
+) -> None:
+    """Run a Discord on this machine, for bots on any library."""
+    from .sandbox.runner import Settings, run  # noqa: PLC0415 - brings the whole local Discord
+
+    sys.exit(run(Settings(port, guild, ca_file, sounds, as_json), console))
+
+
+@app.command()
 def client(
     user: Annotated[
         str | None, typer.Argument(help="Your Discord user id: a token is made with the local secret.")

@@ -1,13 +1,14 @@
 """The demo: a Discord on this machine, a bot with the soundboard loaded like anyone's, and a member who listens."""
 
 import asyncio
+import contextlib
 import logging
 import math
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import nextcord
@@ -16,9 +17,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from .models import PACKET_SECONDS, Seconds
-from .sandbox import Application, Guild, LibopusMissingError, Packet, Sandbox
+from .models import PACKET_SECONDS, Seconds, Sound
+from .sandbox import Application, Guild, LibopusMissingError, Packet, Sandbox, SandboxError
 from .sandbox.ears import Recording
+from .sandbox.ears.fingerprint import Fingerprints
 from .sandbox.nextcord_host import make_bot, running
 from .ws.auth import generate_token
 
@@ -57,7 +59,9 @@ async def _run(port: int, wav: Path | None, console: Console) -> None:
         bot.load_extension("jeffbot.cogs.sound", extras={"ws_port": port, "ws_host": host})
         async with running(discord, application, bot):
             await _introduce(bot, console)
-            ears = _Ears(discord, guild, application, wav, console)
+            service = bot.get_cog("Sound").service  # type: ignore[union-attr]  # our own cog
+            fingerprints = await asyncio.to_thread(_fingerprints, service.sounds())
+            ears = _Ears(discord, guild, application, fingerprints=fingerprints, wav=wav, console=console)
             await ears.listen()
 
 
@@ -98,15 +102,32 @@ def _program() -> str:
     return str(script.relative_to(Path.cwd())) if script.is_relative_to(Path.cwd()) else str(script)
 
 
+def _fingerprints(sounds: Iterable[Sound]) -> Fingerprints:
+    """What the library sounds like; what cannot be read will not be recognised."""
+    fingerprints = Fingerprints()
+    for sound in sounds:
+        with contextlib.suppress(SandboxError):
+            fingerprints.add_file(sound.name, sound.file)
+    return fingerprints
+
+
 class _Ears:
     """Tells what the member hears: what arrived, was decrypted and decoded; never what was sent."""
 
     def __init__(
-        self, discord: Sandbox, guild: Guild, application: Application, wav: Path | None, console: Console
+        self,
+        discord: Sandbox,
+        guild: Guild,
+        application: Application,
+        *,
+        fingerprints: Fingerprints,
+        wav: Path | None,
+        console: Console,
     ) -> None:
         self._discord = discord
         self._guild = guild
         self._application = application
+        self._fingerprints = fingerprints
         self._wav = wav
         self._console = console
 
@@ -132,7 +153,7 @@ class _Ears:
 
     async def _follow(self, start: int, status: Status) -> int:
         """Show one stretch of sound as it arrives, then what it was; gives back the number of packets heard so far."""
-        seen, quiet = start, 0.0
+        seen, quiet, names = start, 0.0, ""
         try:
             while quiet < QUIET:
                 await asyncio.sleep(REFRESH)
@@ -140,12 +161,22 @@ class _Ears:
                 quiet = quiet + REFRESH if count == seen else 0.0
                 seen = count
                 status.update(f"hearing … {seen - start} packets, {(seen - start) * PACKET_SECONDS:.1f} s")
+            names = await asyncio.to_thread(self._recognise, self._heard()[start:])
         finally:
-            self._tell(self._heard(), start)
+            self._tell(self._heard(), start, names)
         return seen
 
-    def _tell(self, heard: Sequence[Packet], start: int) -> None:
+    def _recognise(self, heard: Sequence[Packet]) -> str:
+        """The names of the sounds in it, by ear alone."""
+        try:
+            return ", ".join(match.name for match in self._fingerprints.recognise(Recording(heard).pcm))
+        except LibopusMissingError:
+            return ""
+
+    def _tell(self, heard: Sequence[Packet], start: int, names: str) -> None:
         self._console.print(_describe(Recording(heard[start:]).without_silence))
+        if names:
+            self._console.print(f"  sounds like {escape(names)}")
         if self._wav:
             try:
                 Recording(heard).write_wav(self._wav)

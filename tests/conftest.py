@@ -14,6 +14,8 @@ from jeffbot.sandbox import Sandbox
 from jeffbot.sandbox.nextcord_host import make_bot, running
 from staging import COMMANDS, EXTENSION, SECRET, TONES, MakeStage, Stage, write_tone
 
+pytest_plugins = ["jeffbot.sandbox.testing"]
+
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -47,14 +49,6 @@ def extras(sounds_dir: Path, encoded: Path) -> dict[str, object]:
         "ws_port": 0,
         "jwt_secret": SECRET,
     }
-
-
-@pytest.fixture
-async def discord() -> AsyncIterator[Sandbox]:
-    """A Discord on this machine; every route that bots asked for was one it knows."""
-    async with Sandbox() as sandbox:
-        yield sandbox
-        assert sandbox.unknown_routes == []
 
 
 @pytest.fixture

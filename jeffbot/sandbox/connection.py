@@ -112,9 +112,12 @@ class Connection:
 
     async def _read(self, receive: Callable[[str | bytes], None]) -> int:
         """The code that the client closes with, 1006 if it goes without a word."""
-        while (message := await self._socket.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):
-            if not self._closing:
-                self._receive(message.data, receive)
+        try:
+            while (message := await self._socket.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                if not self._closing:
+                    self._receive(message.data, receive)
+        except ConnectionError:  # in the answer to a ping
+            return ABNORMAL_CLOSURE
         return message.data or NO_STATUS if message.type is WSMsgType.CLOSE else ABNORMAL_CLOSURE
 
     def _receive(self, data: str | bytes, receive: Callable[[str | bytes], None]) -> None:

@@ -20,7 +20,7 @@ class CommandHiddenError(SandboxError):
 
 
 class UnusableComponentError(SandboxError):
-    """The message has no such button or menu for this person: not there, disabled, a mere link, or the message is gone."""
+    """The message has no such button or menu for this person: not there, disabled, a mere link, or deleted."""
 
 
 class NotAllowedError(SandboxError):

@@ -124,7 +124,14 @@ async def test_refused_command(cave: Cave, raw: RawClient) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"type": []}', b"null", b"--x\r\n\r\n"])
 @pytest.mark.parametrize(
-    "content_type", ["application/json", "multipart/form-data", "multipart/form-data; boundary=x", "text/plain"]
+    "content_type",
+    [
+        "application/json",
+        "multipart/form-data",
+        "multipart/form-data; boundary=x",
+        "application/x-www-form-urlencoded",
+        "text/plain",
+    ],
 )
 async def test_malformed_bodies(
     cave: Cave, raw: RawClient, caplog: pytest.LogCaptureFixture, body: bytes, content_type: str

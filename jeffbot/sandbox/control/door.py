@@ -11,10 +11,9 @@ from aiohttp import hdrs, web
 from ..errors import SandboxError
 from ..interactions.applications import Application
 from ..world.guild import Guild
-from .arguments import found
+from .arguments import Snowflake, found
 from .control import Control
-from .downloads import wav
-from .reading import packets_of
+from .downloads import listen, recording
 from .refusals import RefusedError, not_there, refused
 from .table import VERBS
 from .verbs import Verb
@@ -44,6 +43,7 @@ class Door:
         control.router.add_get("/{verb}", self._manual)
         control.router.add_post("/{verb}", self._call)
         control.router.add_get("/voice/{guild}/{application}/recording.wav", self._recording)
+        control.router.add_get("/voice/{guild}/{application}/listen.ogg", self._listen)
         control.router.add_route("*", "/{rest:.*}", _nothing)
         app.add_subapp(PATH, control)
 
@@ -83,18 +83,23 @@ class Door:
             raise refused(error, verb.name) from error
 
     async def _recording(self, request: web.Request) -> web.StreamResponse:
-        guild, application = (self._named(request, kind) for kind in (Guild, Application))
-        packets = packets_of(self._control, guild, application)
+        guild, application = self._named(request, Guild), self._named(request, Application)
         try:
-            return web.Response(body=await wav(packets), content_type="audio/wav")
+            return await recording(self._control, guild, application)
         except SandboxError as error:
             raise refused(error, "heard") from error
 
-    def _named(self, request: web.Request, kind: type[Guild] | type[Application]) -> Any:
-        number = request.match_info[kind.__name__.lower()]
-        if not number.isdecimal():
-            raise not_there(f"{number} is no id")
-        return found(self._control, kind, number)
+    async def _listen(self, request: web.Request) -> web.StreamResponse:
+        guild, application = self._named(request, Guild), self._named(request, Application)
+        return await listen(self._control, guild, application, request)
+
+    def _named[T: (Guild, Application)](self, request: web.Request, kind: type[T]) -> T:
+        try:
+            number = msgspec.convert(request.match_info[kind.__name__.lower()], Snowflake)
+        except msgspec.ValidationError as error:
+            raise not_there(str(error)) from error
+        thing: T = found(self._control, kind, number)
+        return thing
 
 
 def _check_sender(request: web.Request) -> None:

@@ -27,7 +27,7 @@ class UnreadableFileError(SandboxError):
     """ffmpeg made no sound of a file; the message is its own."""
 
     def __init__(self, path: Path, message: str) -> None:
-        super().__init__(f"{path.name}: {message}")
+        super().__init__(f"{path.name} is no sound file: {message}")
         self.path = path
 
 
@@ -59,5 +59,6 @@ def read_pcm(path: Path) -> Pcm:
     except subprocess.TimeoutExpired as error:
         raise UnreadableFileError(path, "takes too long") from error
     if run.returncode != 0:
-        raise UnreadableFileError(path, run.stderr.decode(errors="replace").strip() or "ffmpeg failed")
+        said = run.stderr.decode(errors="replace").replace(f"file:{path}", path.name)
+        raise UnreadableFileError(path, said.strip() or "ffmpeg failed")
     return np.frombuffer(run.stdout, "<i2").astype(np.int16).reshape(-1, CHANNELS)

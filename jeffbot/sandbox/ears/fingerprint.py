@@ -21,6 +21,9 @@ _ENOUGH_SECONDS = 0.4
 _ENOUGH_SHARE = 0.75
 """... but for this part, of which packets may be lost."""
 
+_NEARLY = 0.8
+"""Of the greatest strength."""
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -104,12 +107,20 @@ class _Search:
         """Every sound that is heard."""
         self._survey(0, len(self._scene))
         while self._strengths.any():
-            n, place = np.unravel_index(self._strengths.argmax(), self._strengths.shape)
-            candidate = fit(self._scene, self._templates[n], int(self._places[n, place]))
-            self._strengths[n, place] = 0.0
-            if self._convinces(candidate):
-                self._explain(candidate)
+            convincing = [candidate for candidate in self._candidates() if self._convinces(candidate)]
+            if convincing:
+                self._explain(max(convincing, key=_worth))
         return self._found
+
+    def _candidates(self) -> list[Fit]:
+        """The strongest template where it is strongest, and where it is nearly as strong: a tone is so in many places.
+
+        They are not looked at again.
+        """
+        n = int(self._strengths.max(axis=1).argmax())
+        bins = np.flatnonzero(self._strengths[n] >= _NEARLY * self._strengths[n].max())
+        self._strengths[n, bins] = 0.0
+        return [fit(self._scene, self._templates[n], int(place)) for place in self._places[n, bins]]
 
     def _convinces(self, candidate: Fit) -> bool:
         again = any(
@@ -137,6 +148,11 @@ class _Search:
         bins = slice((start - self._first) // BIN, (end - self._first) // BIN)
         for n, template in enumerate(self._templates):
             self._strengths[n, bins], self._places[n, bins] = view.survey(template, start, end)
+
+
+def _worth(fit: Fit) -> tuple[int, int]:
+    """For how long it explains what is heard, in packets; of equals the latest, since sounds are cut at their ends."""
+    return round(fit.score * fit.seconds * RATE / CHUNK), fit.start
 
 
 def _whole_bins(samples: int) -> int:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .filters import Signal, filtered
+from .filters import filtered
 from .opus import CHANNELS, FULL_SCALE, SAMPLE_RATE, Pcm
 
 _STEP = SAMPLE_RATE // 10
@@ -21,13 +21,14 @@ _SHELF = (1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065
 """The head's effect at 48 kHz: numerator, denominator (annex 1, table 1)."""
 _HIGH_PASS = (1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621)
 """The low end at 48 kHz (annex 1, table 2)."""
-_INTERPOLATOR = np.array(
-    [
-        [0.0017089843750, 0.0109863281250, -0.0196533203125, 0.0332031250000, -0.0594482421875, 0.1373291015625]
-        + [0.9721679687500, -0.1022949218750, 0.0476074218750, -0.0266113281250, 0.0148925781250, -0.0083007812500],
-        [-0.0291748046875, 0.0292968750000, -0.0517578125000, 0.0891113281250, -0.1665039062500, 0.4650878906250]
-        + [0.7797851562500, -0.2003173828125, 0.1015625000000, -0.0582275390625, 0.0330810546875, -0.0189208984375],
-    ]
+_INTERPOLATOR = (
+    np.array(
+        [
+            [14, 90, -161, 272, -487, 1125, 7964, -838, 390, -218, 122, -68],
+            [-239, 240, -424, 730, -1364, 3810, 6388, -1641, 832, -477, 271, -155],
+        ]
+    )
+    / 8192
 )
 """Two of the four phases of the 4 times oversampling filter; the others are these backwards (annex 2, table)."""
 
@@ -76,5 +77,3 @@ def _k_weighting(hertz: NDArray[np.float64]) -> NDArray[np.complex128]:
 
 def _power(lufs: float) -> float:
     return float(10 ** ((lufs - _OFFSET) / 10))
-
-

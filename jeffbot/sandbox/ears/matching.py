@@ -37,8 +37,10 @@ _SILENCE = 1e-3
 """-60 dB below the peak: what is quieter at its ends is no part of a sound."""
 _BLOCK = 8192
 _HOP = _BLOCK - PIECE
-_SHIFTS = np.linspace(-0.75, 0.75, 25)
-"""Samples by which a place may be off, since the best one lies between samples."""
+_FINER = 8
+"""A sound begins between samples, of which there are so few: parts of one that are told apart."""
+_SWING = RATE // 200 * _FINER
+"""Such parts in half a period of 100 Hz: a place that was found may be off by that, for waves look alike."""
 
 type Vector = NDArray[np.float64]
 
@@ -131,7 +133,7 @@ class View:
         explained = np.zeros(last - first, np.float32)
         strength = np.zeros_like(explained)
         for n in template.audible:
-            energy = self._explained(template, n)
+            energy = self._explained(template, int(n))
             offset = self._begin - int(n) * PIECE - first
             inside = slice(max(-offset, 0), max(len(explained) - offset, 0))
             starts = slice(max(offset, 0), max(offset, 0) + len(energy[inside]))
@@ -171,15 +173,17 @@ class Fit:
 
 
 def fit(scene: Scene, template: Template, start: int) -> Fit:
-    """Lay a sound over the part of a scene that is not yet explained, at its best shift and levels.
+    """Lay a sound over the part of a scene that is not yet explained, at about a sample, with the best levels.
 
     A sound is heard from its beginning, or that of the scene, to its end, or until it is stopped; a packet of it may be
     missing. Its level changes slowly, from piece to piece.
     """
-    unexplained = cut(scene.unexplained, start, len(template))
-    shift, level = _aligned(unexplained.reshape(-1, PIECE), template)
+    delay, level = _aligned(cut(scene.unexplained, start, len(template)).reshape(-1, PIECE), template)
+    start += round(delay)
+    shift = delay - round(delay)
     sound = _shifted(template.signal, shift)
-    heard, played = unexplained.reshape(-1, CHUNK), sound.reshape(-1, CHUNK)
+    heard = cut(scene.unexplained, start, len(template)).reshape(-1, CHUNK)
+    played = sound.reshape(-1, CHUNK)
     common = np.sum(heard * played.conj(), axis=1).real.astype(np.float64)
     played_energies = energies(played)
     levels, on = _levels(common, played_energies, level)
@@ -205,17 +209,19 @@ def audibility(energies: Vector) -> Vector:
 
 
 def _aligned(heard: Analytic, template: Template) -> tuple[float, float]:
-    """The shift at which the template explains most, and its level there in the piece that is explained best."""
+    """The delay at which the template explains most, in samples, and its level in the piece that is explained best."""
     rows = template.audible
+    if not len(rows):
+        return 0.0, 0.0
     size = 2 * PIECE
     spectra = np.fft.fft(heard[rows], size) * np.fft.fft(template.pieces[rows], size).conj()
-    turns = np.exp(2j * np.pi / size * np.outer(np.arange(size), _SHIFTS)).astype(np.complex64)
-    common = np.maximum((spectra @ turns).real / size, 0.0)
+    common = np.fft.ifft(spectra, size * _FINER).real * _FINER
+    common = np.maximum(np.concatenate([common[:, -_SWING:], common[:, : _SWING + 1]], axis=1), 0.0)
     explained = np.square(common) / template.energies[rows, None]
     strength = np.square(explained) / (energies(heard[rows])[:, None] + _FLOOR * PIECE)
     best = int(strength.sum(axis=0).argmax())
     piece = int(strength[:, best].argmax())
-    return float(_SHIFTS[best]), float(common[piece, best] / template.energies[rows[piece]])
+    return (best - _SWING) / _FINER, float(common[piece, best] / template.energies[rows[piece]])
 
 
 def _shifted(signal: Analytic, samples: float) -> Analytic:

@@ -7,19 +7,15 @@ import wave
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..voice.rtp import SILENCE
+from ..voice.rtp import SILENCE, Packet
+from .fingerprint import Fingerprints, Match
 from .loudness import integrated_lufs, true_peak_dbtp
 from .opus import CHANNELS, FULL_SCALE, SAMPLE_RATE, Decoder, Pcm, packet_samples
 from .spectrum import strongest_frequencies
 from .timeline import concealable, in_order, missing
-
-if TYPE_CHECKING:
-    from ..voice.rtp import Packet
-    from .fingerprint import Fingerprints, Match
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +29,7 @@ class Heard:
     strongest_hz: float | None
     largest_gap_ms: float
     lost: int
-    matches: "tuple[Match, ...]"
+    matches: tuple[Match, ...]
     """Which sounds of a library were in it, best first; none if no library was given."""
 
 
@@ -46,24 +42,25 @@ class Recording:
 
     Args:
         packets: As they arrived, for instance all, or a slice, of ``VoiceConnection.packets``.
+        silence: Whether the silence frames (F8 FF FE) that end each sound are part of the recording.
     """
 
-    def __init__(self, packets: "Iterable[Packet]") -> None:
+    def __init__(self, packets: Iterable[Packet], *, silence: bool = True) -> None:
         self._streams = in_order(packet for packet in packets if packet.opus is not None)
-        self._without_silence = False
+        self._silence = silence
 
     @property
-    def packets(self) -> "list[Packet]":
+    def packets(self) -> list[Packet]:
         """What was heard, in order."""
-        packets = itertools.chain.from_iterable(self._streams)
-        return [packet for packet in packets if not (self._without_silence and packet.opus == SILENCE)]
+        return [packet for stream in self._streams for packet in stream if self._counts(packet)]
 
     @property
     def without_silence(self) -> "Recording":
-        """Without the silence frames (F8 FF FE) that end each sound."""
-        recording = Recording(())
-        recording._streams, recording._without_silence = self._streams, True
-        return recording
+        """Without the silence frames; the same packets without them would look like packets lost."""
+        return Recording(itertools.chain.from_iterable(self._streams), silence=False)
+
+    def _counts(self, packet: Packet) -> bool:
+        return self._silence or packet.opus != SILENCE
 
     @functools.cached_property
     def pcm(self) -> Pcm:
@@ -76,18 +73,15 @@ class Recording:
         frames = [frame for stream in self._streams for frame in self._decoded(stream)]
         return np.concatenate(frames) if frames else np.empty((0, CHANNELS), np.int16)
 
-    def _decoded(self, stream: "Sequence[Packet]") -> Iterator[Pcm]:
+    def _decoded(self, stream: Sequence[Packet]) -> Iterator[Pcm]:
         decoder = Decoder()
-        last: Packet | None = None
-        for packet in stream:
-            opus = packet.opus or b""
+        for last, packet in zip([None, *stream], stream, strict=False):
             if last is not None:
                 samples = packet_samples(last.opus or b"")
                 yield from (decoder.conceal(samples) for _ in range(concealable(last, packet)))
-            frame = decoder.decode(opus)
-            if not (self._without_silence and opus == SILENCE):
+            frame = decoder.decode(packet.opus or b"")
+            if self._counts(packet):
                 yield frame
-            last = packet
 
     @property
     def lost(self) -> int:
@@ -143,7 +137,7 @@ class Recording:
         """The longest of ``gaps``, in seconds; 0 if there are none."""
         return max(self.gaps, default=0.0)
 
-    def summary(self, fingerprints: "Fingerprints | None" = None) -> Heard:
+    def summary(self, fingerprints: Fingerprints | None = None) -> Heard:
         """All that there is to say in a few lines, with the sounds that were recognised.
 
         Raises:

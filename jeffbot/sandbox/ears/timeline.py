@@ -1,12 +1,9 @@
 """Packets of RTP streams put in order (RFC 3550), and what is missing between them."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
+from ..voice.rtp import Packet
 from .opus import packet_samples
-
-if TYPE_CHECKING:
-    from ..voice.rtp import Packet
 
 MAX_CONCEALED = 25
 """Missing packets that are concealed, half a second; after more than that a listener has long heard nothing."""
@@ -18,7 +15,7 @@ _MAX_LATE_SECONDS = 0.5
 """Likewise one that comes so long after its place in line: a connection made anew counts again from its start."""
 
 
-def in_order(packets: "Iterable[Packet]") -> "list[list[Packet]]":
+def in_order(packets: Iterable[Packet]) -> list[list[Packet]]:
     """The packets as they were sent, a list for each stream; copies of a packet are dropped.
 
     Args:
@@ -31,12 +28,18 @@ def in_order(packets: "Iterable[Packet]") -> "list[list[Packet]]":
     return [stream.in_order() for stream in streams]
 
 
-def missing(earlier: "Packet", later: "Packet") -> int:
+def missing(earlier: Packet, later: Packet) -> int:
     """How many sequence numbers lie between two packets of a stream."""
     return ((later.sequence - earlier.sequence) & 0xFFFF) - 1
 
 
-def concealable(earlier: "Packet", later: "Packet") -> int:
+def is_late(packet: Packet, newest: Packet) -> bool:
+    """Whether a packet comes after its place in line has passed, or is a copy; not if it begins another stream."""
+    behind = (newest.sequence - packet.sequence) & 0xFFFF
+    return behind <= _MAX_MISORDER and packet.arrived - newest.arrived < _MAX_LATE_SECONDS
+
+
+def concealable(earlier: Packet, later: Packet) -> int:
     """How many packets a listener's client makes up between two packets of a stream, each as long as the earlier one.
 
     None where the timestamp has not gone on as the sequence has: the missing ones lie next to a pause.
@@ -54,11 +57,11 @@ def concealable(earlier: "Packet", later: "Packet") -> int:
 class _Stream:
     """Packets whose sequence numbers belong together, by number, which goes on beyond 16 bits."""
 
-    def __init__(self, packet: "Packet") -> None:
+    def __init__(self, packet: Packet) -> None:
         self._newest = packet.sequence
         self._packets = {packet.sequence: packet}
 
-    def takes(self, packet: "Packet") -> bool:
+    def takes(self, packet: Packet) -> bool:
         """Take a packet in, unless it is of another stream."""
         ahead = (packet.sequence - self._newest + 0x8000) % 0x10000 - 0x8000
         number = self._newest + ahead
@@ -68,11 +71,11 @@ class _Stream:
         self._newest = max(self._newest, number)
         return True
 
-    def in_order(self) -> "list[Packet]":
+    def in_order(self) -> list[Packet]:
         """All that it took."""
         return [self._packets[number] for number in sorted(self._packets)]
 
-    def _late(self, number: int, packet: "Packet") -> bool:
+    def _late(self, number: int, packet: Packet) -> bool:
         """Whether the packet was held up on its way, or is a copy."""
         if number < self._newest - _MAX_MISORDER:
             return False

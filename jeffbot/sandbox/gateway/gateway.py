@@ -55,10 +55,8 @@ class Gateway:
         self._requests = Requests(world, options)
         self._clients: list[Client] = []
         self._timers: set[asyncio.TimerHandle] = set()
-        self._options = options
-        self._held_back: list[asyncio.TimerHandle] = []
         self._closed = False
-        world.subscribe(self._follow)
+        world.subscribe(self._tell)
 
     @property
     def url(self) -> str:
@@ -168,36 +166,19 @@ class Gateway:
 
     # News
 
-    def _follow(self, event: Event) -> None:
-        """Tell at once; or a little later of a bot's leaving or moving, if its voice WebSocket is closed first."""
-        if self._options.order is Order.CLOSE_FIRST and _has_left(event):
-            loop = asyncio.get_running_loop()
-            self._held_back.append(loop.call_later(self._options.order_gap, self._tell, event))
-        else:
-            self._tell(event)
-
     def _tell(self, event: Event) -> None:
+        """Tell at once; a little later if a bot is out of voice and its voice WebSocket is to be closed first."""
         if not self._sessions.all:
             return
         self._show_guilds(event)
+        late = self._options.order is Order.CLOSE_FIRST and _has_left(event)
         for dispatch in dispatches(event):
-            told = [session for session in self._sessions.all if dispatch.reaches(session)]
-            if not told:
-                continue
-            send = functools.partial(_send, told, dispatch.event, msgspec.json.encode(dispatch.data()))
-            if self._is_late(event):
-                self._later(self._options.order_gap, send)
-            else:
-                send()
-
-    def _is_late(self, event: Event) -> bool:
-        """Whether the voice gateway is to be heard first: a bot is moved or kicked, under ``Order.CLOSE_FIRST``."""
-        match event:
-            case VoiceStateChanged(_, state, previous):
-                moved = previous is not None and previous is not state.channel
-                return moved and state.user.bot and self._options.order is Order.CLOSE_FIRST
-            case _:
-                return False
+            if told := [session for session in self._sessions.all if dispatch.reaches(session)]:
+                send = functools.partial(_send, told, dispatch.event, msgspec.json.encode(dispatch.data()))
+                if late:
+                    self._later(self._options.order_gap, send)
+                else:
+                    send()
 
     def _later(self, seconds: float, do: Callable[[], None]) -> None:
         def run() -> None:

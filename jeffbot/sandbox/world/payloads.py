@@ -196,7 +196,9 @@ def sound_json(sound: SoundboardSound, guild: Guild | None) -> Json:
         "emoji_name": sound.emoji_name,
         "available": sound.available,
     }
-    return payload if guild is None else payload | {"guild_id": str(guild.id), "user": user_json(sound.user or guild.owner)}
+    if guild is None:
+        return payload
+    return payload | {"guild_id": str(guild.id), "user": user_json(sound.user or guild.owner)}
 
 
 def effect_json(sound: SoundboardSound) -> Json:
@@ -255,9 +257,7 @@ def guild_json(guild: Guild) -> Json:
     } | guild.extra
 
 
-def guild_create_json(
-    guild: Guild, members: Sequence[Member], *, presences: bool, voice: bool, large: bool
-) -> Json:
+def guild_create_json(guild: Guild, members: Sequence[Member], *, presences: bool, voice: bool, large: bool) -> Json:
     """Discord: Gateway Events, "Guild Create".
 
     Args:

@@ -1,20 +1,12 @@
-"""A program that knows nothing but HTTP, and a bot to try it on."""
+"""A program that knows nothing but HTTP."""
 
 from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
-import nextcord
 import pytest
-from nextcord.ext import commands
 
 from jeffbot.sandbox import Sandbox
-
-from ..clients import Packets, register, slash, tone
-from ..conftest import Cave
-
-HERTZ = 440
-PACKETS = 25
 
 
 class Remote:
@@ -55,22 +47,3 @@ async def remote(discord: Sandbox) -> AsyncIterator[Remote]:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=discord.client_ssl())) as session:
         yield Remote(discord.api_base.replace("/api/v10", "/control"), session)
     assert discord.unknown_routes == []
-
-
-@pytest.fixture
-async def player(cave: Cave, bot: commands.Bot) -> commands.Bot:
-    """A bot with /tone, which joins the caller and plays a tone of half a second."""
-
-    @slash(bot, "Plays", name="tone")
-    async def play(interaction: nextcord.Interaction[commands.Bot]) -> None:
-        await interaction.response.defer()
-        assert isinstance(interaction.user, nextcord.Member)
-        assert interaction.user.voice is not None
-        assert interaction.user.voice.channel is not None
-        voice = await interaction.user.voice.channel.connect()
-        await cave.discord.until(lambda: cave.discord.call(cave.general).group.settled)
-        voice.play(Packets(tone(HERTZ, PACKETS)))
-        await interaction.send("playing")
-
-    await register(bot)
-    return bot

@@ -39,7 +39,14 @@ async def test_schema_says_what_is_named(remote: Remote) -> None:
 
 @pytest.mark.parametrize(
     ("host", "refused"),
-    [("127.0.0.1", False), ("localhost:1", False), ("[::1]:99", False), ("evil.example", True), ("[", True), ("", True)],
+    [
+        ("127.0.0.1", False),
+        ("localhost:1", False),
+        ("[::1]:99", False),
+        ("evil.example", True),
+        ("[", True),
+        ("", True),
+    ],
 )
 async def test_host(remote: Remote, host: str, refused: bool) -> None:  # noqa: FBT001
     """A website whose name leads to this machine is not served."""
@@ -74,7 +81,15 @@ async def test_not_json(remote: Remote, body: bytes) -> None:
 
 @pytest.mark.parametrize(
     "parameters",
-    [{}, {"name": 1}, {"name": ""}, {"name": "a" * 101}, {"name": "a", "age": 3}, {"name": "a", "id": "x"}, {"id": "1"}],
+    [
+        {},
+        {"name": 1},
+        {"name": ""},
+        {"name": "a" * 101},
+        {"name": "a", "age": 3},
+        {"name": "a", "id": "x"},
+        {"id": "1"},
+    ],
 )
 async def test_wrong_parameters(remote: Remote, parameters: dict[str, Any]) -> None:
     """What is missing, of a wrong type, out of bounds or unknown is refused."""

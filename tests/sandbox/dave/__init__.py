@@ -1,1 +1,1 @@
-"""The server's side of end-to-end encryption, with real MLS sessions on the other side, and neither loop nor network."""
+"""The server's side of end-to-end encryption, with real MLS sessions opposite, and without a loop or a network."""

@@ -87,7 +87,7 @@ async def test_missing_field(cave: Cave, raw: RawClient, field: str) -> None:
     assert await gateway.close_code() == 4002
 
 
-async def test_close_frame_says_why(cave: Cave, raw: RawClient) -> None:
+async def test_close_frame_says_why(raw: RawClient) -> None:
     """The code is spelled out, for those who read logs."""
     gateway = await raw.gateway()
     await gateway.until_op(10)

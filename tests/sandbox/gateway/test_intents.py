@@ -105,7 +105,7 @@ def use_soundboard(scene: Scene) -> None:
 
 TABLE: list[tuple[Intents, set[str], Callable[[Scene], object]]] = [
     (Intents.GUILDS, {"GUILD_UPDATE"}, lambda s: s.guild.rename("Den")),
-    (Intents.GUILDS, {"GUILD_DELETE"}, lambda s: s.guild.set_unavailable(True)),  # noqa: FBT003 - the word is in the name
+    (Intents.GUILDS, {"GUILD_DELETE"}, lambda s: s.guild.set_unavailable(True)),
     (Intents.GUILDS, {"CHANNEL_CREATE", "CHANNEL_DELETE"}, add_and_remove_channel),
     (Intents.GUILDS, {"CHANNEL_UPDATE"}, lambda s: s.guild.change_channel(s.general, topic="x")),
     (Intents.GUILDS, {"CHANNEL_PINS_UPDATE"}, lambda s: s.world.pin(s.message, pinned=True)),
@@ -250,7 +250,7 @@ async def test_content_before_version_10(scene: Scene, client_of: ClientOf, vers
     assert (await gateway.until_event("MESSAGE_CREATE"))["content"] == read
 
 
-async def test_ephemeral_message(scene: Scene, cave: Cave, client_of: ClientOf, raw: RawClient) -> None:
+async def test_ephemeral_message(scene: Scene, client_of: ClientOf, raw: RawClient) -> None:
     """What is for one person's eyes goes to the bot that said it, as a direct message would."""
     author = await ready(await client_of(scene.bot).log_in(int(Intents.DIRECT_MESSAGES)))
     author_in_guild = await ready(await client_of(scene.bot).log_in(int(Intents.GUILD_MESSAGES)))
@@ -395,10 +395,10 @@ async def test_let_in_and_kicked(cave: Cave, raw: RawClient) -> None:
 async def test_outage(cave: Cave, raw: RawClient) -> None:
     """A guild that Discord loses is unavailable; of it nothing is told until it is back."""
     gateway = await ready(await raw.log_in())
-    cave.guild.set_unavailable(True)  # noqa: FBT003 - the word is in the name
+    cave.guild.set_unavailable(True)
     cave.guild.rename("Den")
     await cave.alice.join(cave.general)
-    cave.guild.set_unavailable(False)  # noqa: FBT003 - the word is in the name
+    cave.guild.set_unavailable(False)
     (lost, gone), (found, back) = await gateway.news()
 
     assert (lost, gone) == ("GUILD_DELETE", {"id": str(cave.guild.id), "unavailable": True})
@@ -408,7 +408,7 @@ async def test_outage(cave: Cave, raw: RawClient) -> None:
 
 async def test_outage_at_login(cave: Cave, raw: RawClient) -> None:
     """READY announces the guild, GUILD_DELETE says that it is out of sight."""
-    cave.guild.set_unavailable(True)  # noqa: FBT003 - the word is in the name
+    cave.guild.set_unavailable(True)
     gateway = await raw.log_in()
     ready_data = await gateway.until_event("READY")
 
@@ -416,7 +416,7 @@ async def test_outage_at_login(cave: Cave, raw: RawClient) -> None:
     assert await gateway.until_event("GUILD_DELETE") == ready_data["guilds"][0]
 
 
-async def test_nobody_is_shown_a_guild_without_the_intent(cave: Cave, raw: RawClient) -> None:
+async def test_nobody_is_shown_a_guild_without_the_intent(raw: RawClient) -> None:
     """Without GUILDS there is no GUILD_CREATE, but READY lists the guilds."""
     gateway = await raw.log_in(0)
     assert len((await gateway.until_event("READY"))["guilds"]) == 1

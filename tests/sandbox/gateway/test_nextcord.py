@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import aiohttp
 import nextcord
 import pytest
 from nextcord.ext import commands
@@ -28,6 +29,10 @@ def listen(bot: commands.Bot, event: str) -> asyncio.Future[Any]:
     return heard
 
 
+async def at_once(*_: object, **__: object) -> None:
+    """In place of the hook in which Nextcord waits five seconds."""
+
+
 @pytest.mark.parametrize(
     "lose",
     [
@@ -39,6 +44,7 @@ def listen(bot: commands.Bot, event: str) -> asyncio.Future[Any]:
     ],
     ids=["cut", "closed", "going away", "reconnect", "invalid"],
 )
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Nextcord does not close the old one
 async def test_resume(cave: Cave, bot: commands.Bot, lose: Callable[[Sandbox, Any], None]) -> None:
     """It resumes, and misses nothing of what happened meanwhile."""
     resumed = listen(bot, "resumed")
@@ -55,8 +61,9 @@ async def test_resume(cave: Cave, bot: commands.Bot, lose: Callable[[Sandbox, An
     assert cave.discord.findings == []
 
 
-async def test_begins_anew(cave: Cave, bot: commands.Bot) -> None:
+async def test_begins_anew(cave: Cave, bot: commands.Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     """Called invalid for good, it begins a new session, as it should."""
+    monkeypatch.setattr(bot, "before_identify_hook", at_once)
     await cave.discord.bot_ready(cave.app)
     [old] = cave.discord.sessions(cave.app)
     cave.discord.invalidate_session(cave.app)
@@ -70,12 +77,12 @@ async def test_begins_anew(cave: Cave, bot: commands.Bot) -> None:
 
 async def test_asked_for_a_heartbeat(cave: Cave, bot: commands.Bot) -> None:
     """It answers at once; it is no session that has to be given up."""
-    cave.discord.options.gateway_heartbeat = 2.0
+    cave.discord.options.gateway_heartbeat = 4.0
     cave.discord.drop_gateway(cave.app)  # the interval is that of a connection
     await listen(bot, "resumed")
     cave.discord.ask_heartbeat(cave.app)
     with pytest.raises(TimeoutError):
-        await cave.discord.until(lambda: cave.discord.findings, timeout=0.7)
+        await cave.discord.until(lambda: cave.discord.findings, timeout=1.2)
 
 
 async def test_disallowed_intents(cave: Cave) -> None:
@@ -107,9 +114,7 @@ async def test_members_and_presences(cave: Cave) -> None:
 
 async def test_presence(cave: Cave) -> None:
     """Its activity and status are taken; that it names it ``game`` when it identifies is noted."""
-    bot = make_bot(
-        cave.discord, activity=nextcord.Game("chess"), status=nextcord.Status.dnd, guild_ready_timeout=0.05
-    )
+    bot = make_bot(cave.discord, activity=nextcord.Game("chess"), status=nextcord.Status.dnd, guild_ready_timeout=0.05)
     async with running(cave.discord, cave.app, bot):
         first = dict(cave.app.user.presence)
         await bot.change_presence(activity=nextcord.CustomActivity("away"), status=nextcord.Status.idle)
@@ -119,17 +124,18 @@ async def test_presence(cave: Cave) -> None:
     assert cave.discord.findings.kinds() == {Kind.DEPRECATED_FIELD}
 
 
-async def test_shards(cave: Cave) -> None:
+async def test_shards(cave: Cave, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its automatic sharding works: each guild is on its shard, each shard resumes."""
     for number in range(6):
         cave.discord.add_guild(f"guild {number}", applications=[cave.app], members=[cave.alice])
         await asyncio.sleep(0.002)  # ids of different milliseconds are of different shards
-    bot = commands.AutoShardedBot(
+    bot: Any = commands.AutoShardedBot(
         shard_count=2,
         intents=nextcord.Intents(guilds=True),
-        connector=make_bot(cave.discord).http.connector,
+        connector=aiohttp.TCPConnector(ssl=cave.discord.client_ssl()),
         guild_ready_timeout=0.05,
     )
+    monkeypatch.setattr(bot, "before_identify_hook", at_once)
     async with running(cave.discord, cave.app, bot):
         assert {guild.shard_id == (guild.id >> 22) % 2 for guild in bot.guilds} == {True}
         assert len(bot.guilds) == 7

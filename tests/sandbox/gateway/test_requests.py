@@ -117,9 +117,10 @@ async def test_presences_of_members(
     cave: Cave,
     trusted: Application,
     client_of: ClientOf,
+    *,
     intents: int,
-    wanted: bool | None,  # noqa: FBT001 - a parameter
-    told: bool,  # noqa: FBT001 - a parameter
+    wanted: bool | None,
+    told: bool,
 ) -> None:
     """Presences are told if they are asked for, with their intent."""
     cave.discord.world.set_presence(cave.alice, {"status": "idle"})
@@ -200,7 +201,7 @@ async def test_channel_info(cave: Cave, raw: RawClient) -> None:
         (4, {"guild_id": "1", "channel_id": None}),
     ],
 )
-async def test_unknown_guild(cave: Cave, raw: RawClient, op: int, request_: dict[str, Any]) -> None:
+async def test_unknown_guild(raw: RawClient, op: int, request_: dict[str, Any]) -> None:
     """What concerns no guild of the bot's is ignored."""
     gateway = await raw.log_in()
     await gateway.until_event("GUILD_CREATE")

@@ -17,7 +17,7 @@ async def wish(gateway: Socket, cave: Cave, channel: Channel | None, **fields: A
 
 
 @pytest.fixture
-async def gateway(cave: Cave, raw: RawClient) -> Socket:
+async def gateway(raw: RawClient) -> Socket:
     """A logged in connection whose first events are read."""
     gateway = await raw.log_in()
     await gateway.until_event("GUILD_CREATE")
@@ -75,12 +75,12 @@ async def test_not_let_in(cave: Cave, gateway: Socket, where: str) -> None:
     """A wish that cannot be met stays unanswered, and the bot where it is."""
     elsewhere = cave.discord.add_guild("Den", applications=[cave.app]).add_voice_channel("Elsewhere")
     channel_id = {
-        "forbidden": lambda: cave.guild.add_voice_channel("x", denied=Permission.CONNECT).id,
-        "hidden": lambda: cave.guild.add_voice_channel("x", denied=Permission.VIEW_CHANNEL).id,
-        "text": lambda: cave.guild.text_channel.id,
-        "elsewhere": lambda: elsewhere.id,
-        "nowhere": lambda: 5,
-    }[where]()
+        "forbidden": cave.guild.add_voice_channel("x", denied=Permission.CONNECT).id,
+        "hidden": cave.guild.add_voice_channel("x", denied=Permission.VIEW_CHANNEL).id,
+        "text": cave.guild.text_channel.id,
+        "elsewhere": elsewhere.id,
+        "nowhere": 5,
+    }[where]
     await wish(gateway, cave, cave.general)
     await gateway.until_event("VOICE_SERVER_UPDATE")
     await gateway.news()
@@ -112,14 +112,14 @@ async def test_delay(cave: Cave, gateway: Socket) -> None:
 
 async def test_leave_before_joining(cave: Cave, gateway: Socket) -> None:
     """A wish is taken back by leaving, and forgotten with the session."""
-    cave.discord.options.join_delay = 0.1
+    cave.discord.options.join_delay = 0.6
     await wish(gateway, cave, cave.general)
     await wish(gateway, cave, None)
     await wish(gateway, cave, cave.general)
     await gateway.news()
     await gateway.websocket.close()
     with pytest.raises(TimeoutError):
-        await cave.discord.until(lambda: cave.general.occupants, timeout=0.3)
+        await cave.discord.until(lambda: cave.general.occupants, timeout=0.8)
 
 
 async def test_without_the_intent(cave: Cave, raw: RawClient) -> None:

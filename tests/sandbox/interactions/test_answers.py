@@ -173,7 +173,7 @@ async def test_life_of_the_messages(cave: Cave, raw: RawClient) -> None:
         _, second = await raw.request("POST", asked.webhook, {"content": "second"})
         path = f"{asked.webhook}/messages/{second['id']}"
         assert second["interaction_metadata"]["original_response_message_id"] == str(reply.message.id)
-        assert second["message_reference"]["message_id"] == str(reply.message.id)
+        assert (second["type"], second["message_reference"]["message_id"]) == (19, str(reply.message.id))
         assert (await raw.request("PATCH", path, {"content": "2nd"}))[1]["content"] == "2nd"
         assert (await raw.request("GET", path))[1]["content"] == "2nd"
         assert await asked.refusal("PATCH", path, {"content": ""}) == (400, 50006)

@@ -69,6 +69,7 @@ async def test_answer_to_a_press(cave: Cave, bot: commands.Bot) -> None:
 
     assert (answered.content, answered.ephemeral, board.content) == ("for you", True, "board")
     assert answered.message is not None
+    assert answered.message.kind == 19
     assert answered.message.extra["message_reference"]["message_id"] == str(board.id)
     assert answered.message.extra["interaction_metadata"]["interacted_message_id"] == str(board.id)
     assert cave.discord.messages(cave.guild) == [board]

@@ -35,7 +35,7 @@ def broken_messages() -> list[tuple[int, Any]]:
     """Each op without a field, and with each field wrong."""
     messages: list[tuple[int, Any]] = []
     for op, fields in FIELDS.items():
-        messages += [(op, wrong) for wrong in (None, [], "x", 7)]
+        messages += [(op, None), (op, []), (op, "x"), (op, 7)]
         for name in fields.keys() - OPTIONAL:
             messages.append((op, {key: value for key, value in fields.items() if key != name}))
         messages += [(op, fields | {name: wrong}) for name in fields for wrong in WRONG]

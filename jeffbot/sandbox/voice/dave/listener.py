@@ -73,7 +73,7 @@ class Listener:
         self._group = group
         self._call_later = call_later
         self._delay = delay
-        self._retention = retention
+        self._retention = float(retention)
         self._session = dave.Session(lambda source, reason: self.failures.append(f"{source}: {reason}"))
         self._key = dave.SignatureKeyPair.generate(DAVE_VERSION)
         self._package: bytes | None = None
