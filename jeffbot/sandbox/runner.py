@@ -60,6 +60,7 @@ class Scene:
         """All that a script needs."""
         return {
             "api": self.discord.api_base,
+            "gateway": self.discord.api_base.replace("https:", "wss:").replace("/api/v10", "/gateway"),
             "ca_file": str(self.ca_file),
             "control": self.control,
             "token": self.application.token,
@@ -119,7 +120,7 @@ def _said(error: Exception, settings: Settings) -> str:
 
 
 def _introduce(scene: Scene, console: Console) -> None:
-    facts, api = scene.facts(), scene.discord.api_base
+    facts = scene.facts()
     console.rule("[bold]jeffbot sandbox")
     console.print(
         f"A Discord of its own runs on this machine. In its guild [bold]{escape(scene.guild.name)}[/] "
@@ -134,7 +135,7 @@ def _introduce(scene: Scene, console: Console) -> None:
         soft_wrap=True,
     )
     console.print("ask it in place of Discord, by a line at the top of the bot:")
-    for library, line in _pointers(api).items():
+    for library, line in _pointers(facts).items():
         console.print(f"  {library:<10} {escape(line)}", soft_wrap=True)
     console.print(
         "and log in with the token. Then, if it has a command /hello, have it used; what else there is to do:"
@@ -149,11 +150,13 @@ def _introduce(scene: Scene, console: Console) -> None:
     console.print("What happens is told here. Ctrl-C ends it.\n", style="dim")
 
 
-def _pointers(api: str) -> dict[str, str]:
-    """The line in a program that points each library at an API."""
+def _pointers(facts: dict[str, str]) -> dict[str, str]:
+    """The line in a program that points each library here; discord.py asks the API only for sharded bots' gateway."""
+    api, gateway = facts["api"], facts["gateway"]
     return {
         "nextcord": f'import nextcord.http; nextcord.http.Route.BASE = "{api}"',
-        "discord.py": f'import discord.http; discord.http.Route.BASE = "{api}"',
+        "discord.py": f'import discord, yarl; discord.http.Route.BASE = "{api}"; '
+        f'discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL("{gateway}")',
         "py-cord": f'import discord.http; discord.http.Route.API_BASE_URL = "{api}"',
         "disnake": f'import disnake.http; disnake.http.Route.BASE = "{api}"',
         "discord.js": f'new Client({{ rest: {{ api: "{api.removesuffix("/v10")}" }}, … }})',

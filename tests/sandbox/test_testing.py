@@ -1,9 +1,17 @@
 """The fixtures that ship with the package, in a project of their own."""
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
+
+from jeffbot.sandbox import Kind, findings
+from jeffbot.sandbox.control.table import VERBS
 
 pytest_plugins = ["pytester"]
 
+DOCS = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text("utf-8")
 PASSES = """
 import pytest
 from jeffbot.sandbox import Kind, Sandbox, UdpFaults
@@ -88,3 +96,38 @@ def test_fails(project: pytest.Pytester) -> None:
             "*unexpected keyword argument 'rest_dealy'*",
         ]
     )
+
+
+def test_example_of_the_page(project: pytest.Pytester) -> None:
+    """The page for other authors shows tests that pass."""
+    blocks = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
+    (conftest,) = [block for block in blocks if "pytest_plugins" in block]
+    (tests,) = [block for block in blocks if "async def test_" in block]
+    project.makeconftest(conftest)
+    project.makepyfile(test_bot=tests, bot=next(block for block in blocks if "nextcord.http" in block))
+    project.makeini("[pytest]\nasyncio_mode = auto\n")
+
+    project.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=3)
+
+
+def test_findings_of_the_page() -> None:
+    """The page lists every kind of finding, in the words of the code."""
+    source = ast.parse(Path(findings.__file__).read_text("utf-8"))
+    (kinds,) = [node for node in source.body if isinstance(node, ast.ClassDef) and node.name == Kind.__name__]
+    words = [
+        node.value.value
+        for node in kinds.body[1:]
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ]
+    rows = [f"| `{kind}` | {str(text).replace('``', '`')} |" for kind, text in zip(Kind, words, strict=True)]
+
+    table = DOCS.split("| kind | what was seen |\n| --- | --- |\n")[1].split("\n\n")[0]
+    assert table.splitlines() == rows
+
+
+def test_verbs_of_the_page() -> None:
+    """The page names every verb there is, and no other."""
+    table = DOCS.split("## From any language")[1].split("| | verbs |")[1].split("\n\n")[0]
+
+    assert re.findall(r"`(\w+)`", table) == [verb for verb in re.findall(r"`(\w+)`", table) if verb in VERBS]
+    assert set(re.findall(r"`(\w+)`", table)) == set(VERBS)

@@ -1,5 +1,6 @@
 """What clients send, read: key packages, commits and welcomes of libdave, and what no library would send."""
 
+from collections.abc import Callable
 from typing import Any
 
 import dave
@@ -175,6 +176,7 @@ def test_anything(payload: bytes) -> None:
 @given(data=st.data())
 def test_almost(data: st.DataObject) -> None:
     """So is what was right before it was cut, changed or prolonged."""
+    parse: Callable[[bytes], Any]
     parse, check = data.draw(
         st.sampled_from([(parse_key_package, PACKAGES[0]), (parse_commit_welcome, COMMIT_WELCOME)]), "message"
     )
@@ -183,7 +185,7 @@ def test_almost(data: st.DataObject) -> None:
         payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))
     payload = payload[: data.draw(st.integers(0, len(payload)))] + data.draw(st.binary(max_size=4))
     try:
-        parsed = parse(bytes(payload))
+        parsed: Any = parse(bytes(payload))
     except MalformedError:
         return
     if not isinstance(parsed, tuple) and bytes(payload) != check:
