@@ -76,9 +76,11 @@ format: setup
 
 bench: $(VENV)/.ready
 	@$(VENV)/bin/python benchmarks/press.py
+	@$(VENV)/bin/python benchmarks/local_discord.py
 
 bench-smoke: $(VENV)/.ready
 	@$(VENV)/bin/python benchmarks/press.py --plays 5
+	@$(VENV)/bin/python benchmarks/local_discord.py --guilds 20 --streams 5 --seconds 1 --joins 5
 
 sounds: $(VENV)/.ready
 	@$(VENV)/bin/python sounds/synthesise.py

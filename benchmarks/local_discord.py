@@ -21,6 +21,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import nextcord
+import numpy as np
 
 from jeffbot.sandbox import Application, Channel, Protection, Sandbox
 from jeffbot.sandbox.ears.opus import Encoder, libopus
@@ -133,7 +134,7 @@ async def generate() -> None:
     """The other process: join with every bot, then send on all streams, and say how many packets were sent."""
     pin({(os.cpu_count() or 1) - 1})
     task = json.loads(sys.stdin.readline())
-    frames = [Encoder().encode(__import__("numpy").zeros((960, 2), "int16") + 1000)]
+    frame = Encoder().encode(np.full((960, 2), 1000, np.int16))
     async with contextlib.AsyncExitStack() as stack:
         voices = []
         for entry in task["bots"]:
@@ -148,7 +149,7 @@ async def generate() -> None:
         begun, ticks = time.monotonic(), int(task["seconds"] / FRAME_SECONDS)
         for tick in range(ticks):
             for voice in voices:
-                voice.send_frame(frames[0])
+                voice.send_frame(frame)
             await asyncio.sleep(max(0.0, begun + (tick + 1) * FRAME_SECONDS - time.monotonic()))
         print(ticks * len(voices), flush=True)
         await asyncio.to_thread(sys.stdin.readline)

@@ -49,7 +49,6 @@ class Sessions:
         self.findings = findings
         self._world = world
         self._application_of = application_of
-        self._closed = False
 
     def of(self, application: Application) -> list[Session]:
         """This application's sessions, oldest first."""
@@ -111,7 +110,7 @@ class Sessions:
 
     def lose(self, session: Session) -> None:
         """A session's connection is gone; in a while it ends, unless it is resumed."""
-        if session in self.all and not self._closed:
+        if session in self.all:
             session.lose(self.options.resume_window, lambda: self.end(session))
         self._world.touch()
 
@@ -131,7 +130,6 @@ class Sessions:
 
     def close(self) -> None:
         """Forget all sessions and let the world stand still: Discord goes away."""
-        self._closed = True
         for session in self.all:
             session.end()
         self.all.clear()

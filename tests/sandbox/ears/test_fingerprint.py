@@ -251,7 +251,7 @@ def test_no_sound_file(tmp_path: Path) -> None:
     file = tmp_path / "broken.mp3"
     file.write_bytes(b"no sound")
 
-    with pytest.raises(UnreadableFileError, match=r"^broken\.mp3 is no sound file: .*broken") as refusal:
+    with pytest.raises(UnreadableFileError, match=r"^broken\.mp3 is no sound file: ") as refusal:
         Fingerprints.from_folder(tmp_path)
     assert str(tmp_path) not in str(refusal.value)
 

@@ -76,7 +76,7 @@ async def test_asked_for_a_heartbeat(cave: Cave, raw: RawClient) -> None:
 
 async def test_heartbeat_unanswered(cave: Cave, raw: RawClient) -> None:
     """A client that only goes on beating as ever is noted."""
-    cave.discord.options.gateway_heartbeat = 0.2
+    cave.discord.options.gateway_heartbeat = 1.0
     gateway = await raw.log_in()
     await gateway.until_event("GUILD_CREATE")
     cave.discord.ask_heartbeat(cave.app)

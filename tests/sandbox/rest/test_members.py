@@ -131,6 +131,7 @@ async def test_bans(cave: Cave, raw: RawClient, allow: Allow) -> None:
     assert await raw.refusal("PUT", path) == 50013
     allow(Permission.BAN_MEMBERS)
     assert await raw.refusal("GET", path) == 10026
+    assert await raw.refusal("PUT", f"{base}/{cave.guild.owner.id}") == 50013
 
     assert (await raw.exchange("PUT", path, headers={"X-Audit-Log-Reason": "too%20loud"})).status == 204
     assert cave.alice.id not in cave.guild.members
