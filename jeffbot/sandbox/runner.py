@@ -77,7 +77,7 @@ def run(settings: Settings, console: Console) -> int:
     """Run until Ctrl-C or SIGTERM; the exit code."""
     try:
         asyncio.run(_run(settings, console))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         pass
     except (OSError, SandboxError) as error:
         console.print(f"[red]error:[/] {escape(_said(error, settings))}", soft_wrap=True)
@@ -89,7 +89,9 @@ def run(settings: Settings, console: Console) -> int:
 
 async def _run(settings: Settings, console: Console) -> None:
     if sys.platform != "win32":
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - it runs in one
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with Sandbox(port=settings.port) as discord:
         if settings.sounds:
             discord.control.fingerprints = await asyncio.to_thread(Fingerprints.from_folder, settings.sounds)

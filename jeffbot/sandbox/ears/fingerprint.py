@@ -20,9 +20,8 @@ _ENOUGH_SECONDS = 0.4
 """Of a sound's beginning, this much must be heard ..."""
 _ENOUGH_SHARE = 0.75
 """... but for this part, of which packets may be lost."""
-
 _NEARLY = 0.8
-"""Of the greatest strength."""
+"""As strong as the strongest, if it has this share of its strength."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +133,16 @@ class _Search:
         self._scene.add(new.start, -new.signal)
         touched = [n for n, fit in enumerate(self._found) if fit.start < new.end and new.start < fit.end]
         for n in touched:
-            old = self._found[n]
-            self._scene.add(old.start, old.signal)
-            self._found[n] = fit(self._scene, old.template, old.start)
-            self._scene.add(old.start, -self._found[n].signal)
+            self._found[n] = self._fitted_anew(self._found[n])
         self._survey(min(self._found[n].start for n in touched), max(self._found[n].end for n in touched))
+
+    def _fitted_anew(self, old: Fit) -> Fit:
+        """Take it away in another way, if that explains more."""
+        self._scene.add(old.start, old.signal)
+        new = fit(self._scene, old.template, old.start)
+        better = max(new, old, key=lambda fit: self._scene.gain(fit.start, fit.signal))
+        self._scene.add(better.start, -better.signal)
+        return better
 
     def _survey(self, first: int, last: int) -> None:
         """Look where sounds may be of which a part is heard between two samples of the scene."""

@@ -103,6 +103,11 @@ class Scene:
         first, last = max(start, 0), min(start + len(signal), len(self))
         self.unexplained[first:last] += signal[first - start : last - start]
 
+    def gain(self, start: int, signal: Analytic) -> float:
+        """How much less energy would be unexplained without a signal, from a sample on."""
+        common = np.vdot(signal, cut(self.unexplained, start, len(signal))).real
+        return float(2 * common - np.vdot(signal, signal).real)
+
     def noise(self, start: int, length: int) -> Vector:
         """By chunk of a stretch, the energy below which nothing can be found."""
         return _MASKED * energies(cut(self.heard, start, length).reshape(-1, CHUNK)) + _FLOOR * CHUNK

@@ -127,14 +127,17 @@ async def test_timeout(remote: Remote, cave: Cave) -> None:
 
 
 async def test_closing_ends_waiting() -> None:
-    """A request that waits does not hold up the sandbox's end."""
+    """A request that waits, and one that listens, do not hold up the sandbox's end, and leave nothing behind."""
+    tasks = asyncio.all_tasks()
     discord = await Sandbox().__aenter__()
     app = discord.add_application("jeffbot")
+    guild = discord.add_guild("Cave", applications=[app])
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=discord.client_ssl())) as session:
         remote = Remote(discord.api_base.replace("/api/v10", "/control"), session)
+        listening = await session.get(f"{remote.url}/voice/{guild.id}/{app.id}/listen.ogg")
         waiting = asyncio.create_task(remote.ask("until_bot_ready", application=str(app.id), timeout=600))
         async with asyncio.timeout(5):
-            while not discord._door._tasks:
+            while len(discord._door._tasks) < 2:
                 await asyncio.sleep(0)
         begun = time.monotonic()
         await discord.__aexit__(None, None, None)
@@ -142,3 +145,7 @@ async def test_closing_ends_waiting() -> None:
         assert time.monotonic() - begun < 0.9
         with pytest.raises(aiohttp.ClientError):
             await waiting
+        with pytest.raises(aiohttp.ClientError):
+            await listening.read()
+        listening.close()
+    assert asyncio.all_tasks() == tasks

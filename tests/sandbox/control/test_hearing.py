@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jeffbot.sandbox.ears import read_pcm
+from jeffbot.sandbox.ears import Encoder, Fingerprints, read_pcm
 from jeffbot.sandbox.ears.opus import SAMPLE_RATE
 from jeffbot.sandbox.ears.spectrum import strongest_frequencies
+from jeffbot.sandbox.voice.dave import Op
 
 from ..clients import tone
 from ..conftest import Cave
@@ -78,6 +79,21 @@ async def test_heard(scene: Scene) -> None:
     assert (await scene.remote.do("heard", **scene.bot))["packets"] == 2 * heard["packets"]
     later = await scene.remote.do("heard", **scene.bot, since=2 * heard["packets"])
     assert (later["packets"], later["sound"]["lufs"]) == (0, None)
+
+
+async def test_recognised(scene: Scene, cave: Cave) -> None:
+    """A sound of the library that the sandbox was given is recognised."""
+    time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    sweep = (8000 * np.sin(2 * np.pi * (300 + 900 * time) * time)).astype(np.int16)
+    pcm = np.column_stack([sweep, sweep])
+    encoder = Encoder()
+    cave.discord.control.fingerprints = Fingerprints()
+    cave.discord.control.fingerprints.add("sweep", pcm)
+    await scene.voice.speak([encoder.encode(frame) for frame in np.split(pcm, 50)])
+    await scene.remote.do("until_silent", **scene.bot)
+
+    heard = await scene.remote.do("heard", **scene.bot)
+    assert [match["name"] for match in heard["sound"]["matches"]] == ["sweep"]
 
 
 async def test_packets(scene: Scene) -> None:
@@ -162,14 +178,14 @@ async def test_encryption(scene: Scene, cave: Cave) -> None:
     assert cave.discord.findings == []
 
 
-async def test_spoilt_commit(scene: Scene) -> None:
-    """A bot is sent a commit that is none; one that does not recover cannot be heard."""
+async def test_spoilt_messages(scene: Scene, cave: Cave) -> None:
+    """A bot's next commit and welcome are to be spoilt."""
     await scene.remote.do("corrupt", channel=scene.channel, user=scene.application, message="commit")
-    bob = (await scene.remote.do("add_user", name="bob"))["id"]
-    await scene.remote.do("add_member", guild=scene.guild, user=bob)
-    await scene.remote.do("join", user=bob, channel=scene.channel)
-    where = {"application": scene.application, "channel": scene.channel}
-    assert await scene.remote.refused("until_audible", **where, timeout=0.5) == (409, "timeout")
+    await scene.remote.do("corrupt", channel=scene.channel, user=scene.application, message="welcome")
+
+    call = cave.discord.call(cave.general)
+    assert call is not None
+    assert call.group._coordinator.to_corrupt == {(op, cave.app.id) for op in (Op.ANNOUNCE_COMMIT, Op.WELCOME)}
 
 
 async def test_lost_packets(scene: Scene) -> None:

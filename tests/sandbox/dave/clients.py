@@ -67,6 +67,8 @@ class Bot:
         self.outbox: deque[tuple[int, Any]] = deque()
         self.received: list[int] = []
         self.sent: list[int] = []
+        self.kept: list[bytes] = []
+        """The commits it made."""
         self.version = 0
         self.failures: list[str] = []
         self.session = dave.Session(lambda source, reason: self.failures.append(f"{source}: {reason}"))
@@ -162,6 +164,8 @@ class Bot:
 
     def _say(self, op: int, data: Any) -> None:
         self.sent.append(op)
+        if op == Op.COMMIT_WELCOME:
+            self.kept.append(data)
         if op not in self.mute_on:
             self.outbox.append((op, data))
 
@@ -189,8 +193,8 @@ class Call:
     def add_bot(self, user_id: int, **options: Any) -> Bot:
         return self.enter(Bot(user_id, **options))
 
-    def add_listener(self, user_id: int, *, delay: float = 0) -> Listener:
-        listener = self.listeners[user_id] = Listener(user_id, self.group, self.clock.call_later, delay=delay)
+    def add_listener(self, user_id: int, **options: float) -> Listener:
+        listener = self.listeners[user_id] = Listener(user_id, self.group, self.clock.call_later, **options)
         self._tell(CLIENTS_CONNECT, {"user_ids": [str(user_id)]})
         listener.join()
         return listener
@@ -224,7 +228,7 @@ class Call:
 
     def settle(self, choose: Callable[[list[Any]], Any] = lambda steps: steps[0]) -> None:
         """Let all messages arrive, in an order that may be chosen."""
-        for _ in range(10_000):
+        for _ in range(1000):
             if not (steps := self.steps()):
                 return
             choose(steps)()

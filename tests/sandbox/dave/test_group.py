@@ -127,13 +127,15 @@ class TestJoining:
 
     def test_again(self, call: Call) -> None:
         """Who joins anew without having left is another member than before."""
-        call.add_listener(ANN)
+        for user_id in (ANN, BEN):
+            call.add_listener(user_id)
         call.add_bot(JEFF)
         call.settle()
         call.enter(Bot(JEFF))
+        assert JEFF not in call.group.member_ids
         call.settle()
         call.assert_encrypted()
-        assert call.group.epoch == 2, "one commit removes the old leaf and adds the new one"
+        assert Op.PREPARE_EPOCH not in call.bots[JEFF].received
 
     def test_again_while_the_group_changes(self, call: Call) -> None:
         """Who leaves and comes back before their leaf could be removed is not taken for who they were."""
@@ -153,15 +155,16 @@ class TestLeaving:
         """The next to come gets the leaf of the one who left."""
         for user_id in (ANN, BEN, CAT):
             call.add_listener(user_id)
-        call.remove(BEN)
-        assert call.group.member_ids == [ANN, CAT]
-        call.add_bot(JEFF)
-        call.settle()
-        assert call.group.member_ids == [ANN, JEFF, CAT]
-        call.assert_encrypted()
-        call.remove(ANN)
-        call.settle()
-        call.assert_encrypted()
+        members = call.group.member_ids
+        for leaver in members:
+            call.remove(leaver)
+            assert call.group.member_ids == [member for member in members if member != leaver]
+            call.add_bot(leaver + 100)
+            call.settle()
+            members = [leaver + 100 if member == leaver else member for member in members]
+            assert call.group.member_ids == members
+            if call.listeners:
+                call.assert_encrypted()
 
     def test_sole_member_reset(self, call: Call) -> None:
         """A bot left alone is told of a new group, and to use it; who comes then hears it."""
@@ -206,8 +209,11 @@ class TestLeaving:
         """The proposal to add someone who has left is revoked, and nobody commits it."""
         jeff = call.add_bot(JEFF)
         call.settle()
-        call.add_listener(ANN)
-        call.remove(ANN)
+        geoff = call.add_bot(GEOFF)
+        while not geoff.outbox:
+            geoff.handle_one()
+        call.deliver(geoff)
+        call.remove(GEOFF)
         assert [payload[0] for payload in binary(list(jeff.inbox), Op.PROPOSALS)] == [0, 1]
         call.settle()
         assert not call.group.established
@@ -315,7 +321,7 @@ class TestVersions:
         call.remove(GEOFF)
         call.settle()
         call.assert_encrypted()
-        assert young.received[2:4] == [Op.PREPARE_EPOCH, Op.EXTERNAL_SENDER]
+        assert young.received[3:5] == [Op.PREPARE_EPOCH, Op.EXTERNAL_SENDER]
 
     def test_alone_after_old_client(self, call: Call) -> None:
         """Who remains alone after a downgrade begins a new group as a sole member does."""
@@ -404,6 +410,38 @@ class TestRecovery:
         call.assert_encrypted()
         assert call.notes == [(JEFF, "calls transition 0 invalid (op 31)")]
 
+    def test_package_from_before(self, call: Call) -> None:
+        """A key package that was on its way when a new group was announced is not used: it was replaced since."""
+        call.add_listener(ANN)
+        call.add_bot(JEFF)
+        call.settle()
+        geoff = call.add_bot(GEOFF)
+        geoff.handle_one()
+        for user_id in (ANN, JEFF):
+            call.remove(user_id)
+        call.add_listener(BEN)
+        assert geoff.sent == [Op.KEY_PACKAGE]
+        call.deliver(geoff)
+        self._wait(call)
+        call.assert_encrypted()
+        assert geoff.sent.count(Op.KEY_PACKAGE) == 2
+        assert Op.INVALID_COMMIT_WELCOME not in geoff.sent
+
+    def test_two_complaints(self, call: Call) -> None:
+        """A complaint that was on its way when the complaining member was welcomed anew does not count."""
+        call.add_listener(ANN)
+        call.group.corrupt_next_welcome(JEFF)
+        jeff = call.add_bot(JEFF)
+        jeff.handle_one()
+        call.deliver(jeff)
+        call.add_listener(BEN)  # who joins before the welcome is known to be invalid
+        while jeff.inbox:
+            jeff.handle_one()
+        assert jeff.sent.count(Op.INVALID_COMMIT_WELCOME) == 2
+        self._wait(call)
+        call.assert_encrypted()
+        assert jeff.sent.count(Op.INVALID_COMMIT_WELCOME) == 3
+
     def test_all_members_complain(self, call: Call) -> None:
         """When no member is left who could add the others anew, there is a new group."""
         jeff, geoff = call.add_bot(JEFF), call.add_bot(GEOFF)
@@ -427,12 +465,15 @@ class TestRecovery:
             call.add_listener(user_id)
         call.add_bot(JEFF)
         self._wait(call)
-        call.enter(Poisoner(GEOFF))
+        poisoner = call.enter(Poisoner(GEOFF))
         self._wait(call)
+        poisoner.deaf_to = {Op.ANNOUNCE_COMMIT}  # it could not process it either, and would say so
         for listener in call.listeners.values():
             listener._delay = NETWORK
             listener._call_later = call.clock.call_later
         call.remove(JEFF)
+        self._wait(call)
+        poisoner.deaf_to = set()
         self._wait(call)
         call.assert_encrypted()
         call.add_bot(JEFF)
@@ -469,7 +510,7 @@ class TestPatience:
         call.settle()
         call.add_listener(BEN)
         call.add_listener(CAT)
-        call.add_bot(GEOFF)
+        assert call.group.member_ids == [ANN, JEFF, BEN]
         assert len(binary(list(jeff.inbox), Op.PROPOSALS)) == 1
         call.settle()
         call.assert_encrypted()
@@ -487,16 +528,17 @@ class TestPatience:
         assert call.clock.waiting == 0
 
     def test_no_key_package(self, call: Call) -> None:
-        """A client that sends no key package is not in the group, is not heard, and is named."""
-        call.add_listener(ANN)
+        """A client that sends no key package does not come into the group, and is named."""
+        for user_id in (ANN, BEN):
+            call.add_listener(user_id)
         jeff = Bot(JEFF)
         jeff.mute_on = {Op.KEY_PACKAGE}
         call.enter(jeff)
         call.settle()
         call.clock.advance(PATIENCE)
         assert call.notes == [(JEFF, "sent no key package (op 26) within 2 s")]
-        call.add_listener(BEN)
-        assert call.group.member_ids == [ANN, BEN]
+        call.add_listener(CAT)
+        assert JEFF not in call.group.member_ids
 
     def test_no_commit(self, call: Call) -> None:
         """Where the silent client is the only one to commit, nothing happens, but it is named."""

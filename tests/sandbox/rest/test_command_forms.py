@@ -161,6 +161,9 @@ def test_command_edit() -> None:
     assert check(commands.COMMAND_EDIT[commands.CHAT_INPUT], read).findings == []
     assert refusals(commands.COMMAND_EDIT[commands.CHAT_INPUT], {"description": ""}) != {}
     assert refusals(commands.COMMAND_EDIT[commands.USER_COMMAND], {"name": "A b"}) == {}
+    for edits, contexts, kinds in ((commands.COMMAND_EDIT, [0], 4), (commands.GUILD_COMMAND_EDIT, None, 3)):
+        assert check(edits[commands.CHAT_INPUT], {"contexts": [0]}).body.get("contexts") == contexts
+        assert len(edits) == kinds
 
 
 def test_bulk_overwrite() -> None:
@@ -183,3 +186,6 @@ def test_command_limits(kind: int, most: int) -> None:
     assert refusals(commands.GUILD_COMMANDS, body[: most + 1]) == {"": "30032"}
     assert refusals(commands.COMMANDS, body) == {"": "BASE_TYPE_MAX_LENGTH"}
     assert commands.over_limit(body[:most]) is None
+    error = commands.over_limit(body[: most + 1])
+    assert error is not None
+    assert (error.status, str(error)) == (400, f"Maximum number of application commands reached ({most}).")

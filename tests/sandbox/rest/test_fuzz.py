@@ -203,7 +203,7 @@ def named(value: Any, ids: dict[str, str]) -> Any:
 
 @pytest.mark.parametrize("route", ROUTES, ids=[f"{route.method} {route.path}" for route in ROUTES])
 @given(data=st.data())
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_every_route(
     cave: Cave, raw: RawClient, caplog: pytest.LogCaptureFixture, route: Route, data: st.DataObject
 ) -> None:

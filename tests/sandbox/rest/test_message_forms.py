@@ -230,7 +230,7 @@ def test_empty_after_an_edit() -> None:
     assert messages.empty_message({"content": "", "embeds": [], "attachments": [{"id": "1"}]}) is None
     error = messages.empty_message({"content": " ", "embeds": []})
     assert error is not None
-    assert error.body == {"message": "Cannot send an empty message", "code": 50006}
+    assert (error.status, error.body) == (400, {"message": "Cannot send an empty message", "code": 50006})
 
 
 @pytest.mark.parametrize(

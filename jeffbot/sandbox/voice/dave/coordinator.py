@@ -78,8 +78,6 @@ class Coordinator:
         """Who handles proposals: the group's members or, before there is a group, everyone."""
         return self._standing if self.delivery.established else list(self.members)
 
-    # ------------------------------------------------------------------ who is in the call
-
     def join(self, participant: Participant) -> None:
         """Let someone in, who then sends a key package if op 4 told a version above 0."""
         self.leave(participant.user_id)
@@ -136,8 +134,6 @@ class Coordinator:
             self._end_group()
         return True
 
-    # ------------------------------------------------------------------ what clients send
-
     def take_key_package(self, user_id: int, package: KeyPackage) -> None:
         """Op 26. Each op 4, op 24 and op 31 is followed by one, and replaces those that were on their way before."""
         is_latest = self._expectations.met(user_id, Op.KEY_PACKAGE)
@@ -191,8 +187,6 @@ class Coordinator:
             announced.refusers.add(user_id)
             if len(announced.receivers) > 1 and announced.refusers == announced.receivers:
                 self._barred.add(announced.committer)
-
-    # ------------------------------------------------------------------ proposals and commits
 
     def _change_group(self) -> None:
         """Propose what is to change, or begin a new group if none is left who could commit it.
@@ -261,8 +255,6 @@ class Coordinator:
             self._corrupted.add((user_id, transition_id))
             message = message[:-1]
         member.participant.send_binary(op, transition_id.to_bytes(2) + message)
-
-    # ------------------------------------------------------------------ groups and versions
 
     def _introduce(self, member: Member) -> None:
         """Make the external sender known, once to each, and await a key package."""
