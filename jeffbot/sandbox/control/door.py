@@ -104,7 +104,7 @@ class Door:
 
 def _check_sender(request: web.Request) -> None:
     """Refuse websites, which could otherwise reach a server on this machine through a person's browser."""
-    if _hostname(f"//{request.host}") in ():
+    if _hostname(f"//{request.host}") not in LOOPBACK:
         raise RefusedError(403, "foreign_host", "this is no name of this machine", "ask https://127.0.0.1")
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is not None and origin != f"https://{request.host}":
