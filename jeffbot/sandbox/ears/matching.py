@@ -38,9 +38,7 @@ _SILENCE = 1e-3
 _BLOCK = 8192
 _HOP = _BLOCK - PIECE
 _FINER = 8
-"""A sound begins between samples, of which there are so few: parts of one that are told apart."""
-_SWING = RATE // 200 * _FINER
-"""Such parts in half a period of 100 Hz: a place that was found may be off by that, for waves look alike."""
+"""Into so many parts of a sample a place is told apart; it may be off by a whole one when it is found."""
 
 type Vector = NDArray[np.float64]
 
@@ -221,12 +219,12 @@ def _aligned(heard: Analytic, template: Template) -> tuple[float, float]:
     size = 2 * PIECE
     spectra = np.fft.fft(heard[rows], size) * np.fft.fft(template.pieces[rows], size).conj()
     common = np.fft.ifft(spectra, size * _FINER).real * _FINER
-    common = np.maximum(np.concatenate([common[:, -_SWING:], common[:, : _SWING + 1]], axis=1), 0.0)
+    common = np.maximum(np.concatenate([common[:, -_FINER:], common[:, : _FINER + 1]], axis=1), 0.0)
     explained = np.square(common) / template.energies[rows, None]
     strength = np.square(explained) / (energies(heard[rows])[:, None] + _FLOOR * PIECE)
     best = int(strength.sum(axis=0).argmax())
     piece = int(strength[:, best].argmax())
-    return (best - _SWING) / _FINER, float(common[piece, best] / template.energies[rows[piece]])
+    return (best - _FINER) / _FINER, float(common[piece, best] / template.energies[rows[piece]])
 
 
 def _shifted(signal: Analytic, samples: float) -> Analytic:

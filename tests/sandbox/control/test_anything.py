@@ -1,6 +1,6 @@
 """Whatever is asked for: it is done, or refused with a reason."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -24,7 +24,7 @@ SCALARS = (
 JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3))
 
 
-def values(schema: dict[str, Any], known: dict[str, Any], ids: Sequence[str]) -> st.SearchStrategy[Any]:
+def values(schema: dict[str, Any], known: dict[str, Any], ids: Mapping[str, list[str]]) -> st.SearchStrategy[Any]:
     """What a JSON Schema allows, with ids that there are."""
     if "$ref" in schema:
         return values(known[schema["$ref"].rsplit("/", 1)[1]], known, ids)
@@ -39,7 +39,7 @@ def values(schema: dict[str, Any], known: dict[str, Any], ids: Sequence[str]) ->
     return {"boolean": st.booleans(), "null": st.none()}.get(kind or "", JSON)
 
 
-def objects(schema: dict[str, Any], known: dict[str, Any], ids: Sequence[str]) -> st.SearchStrategy[Any]:
+def objects(schema: dict[str, Any], known: dict[str, Any], ids: Mapping[str, list[str]]) -> st.SearchStrategy[Any]:
     if "properties" not in schema:
         return st.dictionaries(WORDS, values(schema.get("additionalProperties") or {}, known, ids), max_size=3)
     parts = {name: values(part, known, ids) for name, part in schema["properties"].items()}
@@ -47,7 +47,7 @@ def objects(schema: dict[str, Any], known: dict[str, Any], ids: Sequence[str]) -
     return st.fixed_dictionaries(needed, optional=parts)
 
 
-def arrays(schema: dict[str, Any], known: dict[str, Any], ids: Sequence[str]) -> st.SearchStrategy[Any]:
+def arrays(schema: dict[str, Any], known: dict[str, Any], ids: Mapping[str, list[str]]) -> st.SearchStrategy[Any]:
     return st.lists(values(schema["items"], known, ids), max_size=3)
 
 
@@ -59,9 +59,10 @@ def integers(schema: dict[str, Any], *_: Any) -> st.SearchStrategy[Any]:
     return st.integers(schema.get("minimum"), schema.get("maximum"))
 
 
-def strings(schema: dict[str, Any], _: Any, ids: Sequence[str]) -> st.SearchStrategy[Any]:
+def strings(schema: dict[str, Any], _: Any, ids: Mapping[str, list[str]]) -> st.SearchStrategy[Any]:
     if "pattern" in schema:
-        return st.sampled_from(ids)
+        fitting = ids.get(schema.get("description", "").removeprefix("id of a "), [])
+        return st.sampled_from(99 * fitting + [each for kind in ids.values() for each in kind])
     if "contentEncoding" in schema:
         return st.sampled_from(["", "aGVsbG8="])
     return st.text(min_size=schema.get("minLength", 0), max_size=9)
@@ -79,12 +80,23 @@ async def test_anything(cave: Cave, remote: Remote, caplog: pytest.LogCaptureFix
     channel, role = guild.add_voice_channel("General"), guild.add_role("dj")
     await person.join(channel)
     message = await person.write(guild, "hello")
-    things = (person, application, guild, channel, guild.text_channel, role, message)
+    stranger = discord.add_user("eve")
+    things: dict[str, list[Any]] = {
+        "person": [person, stranger],
+        "user": [person, stranger, application],
+        "application": [application],
+        "guild": [guild],
+        "channel": [channel, guild.text_channel],
+        "guild or channel": [guild, channel],
+        "role": [role, guild.everyone],
+        "message": [message],
+    }
+    ids = {kind: [str(each.id) for each in each_kind] for kind, each_kind in things.items()} | {"nothing": ["1"]}
     schema = VERBS[verb].manual["parameters"]
-    request = data.draw(values(schema, schema.get("$defs", {}), ["1", *(str(thing.id) for thing in things)]))
+    request = data.draw(values(schema, schema.get("$defs", {}), ids))
     if "timeout" in schema["properties"]:
         request["timeout"] = 0.01
-    if data.draw(st.integers(0, 3)) == 3:
+    if data.draw(st.integers(0, 9)) == 9:
         request = data.draw(JSON)
     async with remote.session.post(f"{remote.url}/{verb}", json=request) as response:
         answer = await response.json()

@@ -134,11 +134,22 @@ def test_jitter() -> None:
     stream.start()
     pages = b""
     for item in later(sent(TONE), 1.0):
-        late = item.arrived + random.uniform(0, 0.055)
+        late = item.arrived + (random.uniform(0, 0.055) if item.sequence else 0.0)
         pages += stream.fill(late) + stream.heard(item._replace(arrived=late))
 
     sound = opus_of(pages)
     assert sound[sound.index(TONE[0]) :] == TONE
+
+
+def test_begins_in_place() -> None:
+    """After silence a sound begins when it was heard, so that all of the jitter allowed is before it."""
+    stream = LiveStream(0.0, 1)
+    stream.start()
+    while stream.due <= 1.0:
+        stream.fill(stream.due)
+    stream.heard(packet(0, TONE[0], arrived=1.0))
+
+    assert 1.0 < stream.position < 1.0 + FRAME + 1e-6
 
 
 def test_dropout() -> None:

@@ -206,12 +206,15 @@ async def test_too_much_missed(cave: Cave, raw: RawClient) -> None:
 
 
 async def test_takes_over(cave: Cave, raw: RawClient) -> None:
-    """A client may resume before Discord has seen that its connection is dead; the old one is closed."""
+    """A client may resume before Discord has seen that its connection is dead; the old one's end ends nothing."""
+    cave.discord.options.resume_window = 0.05
     old, session_id = await logged_in(raw)
     new = await resume(cave, raw, session_id, 2)
 
     assert await old.close_code() == 4000
     await new.until_event("RESUMED")
+    with pytest.raises(TimeoutError):
+        await cave.discord.until(lambda: not cave.discord.sessions(cave.app), timeout=0.3)
     cave.guild.rename("Den")
     assert (await new.until_event("GUILD_UPDATE"))["name"] == "Den"
 
