@@ -1,14 +1,16 @@
 """The fixtures that ship with the package, in a project of their own."""
 
 import ast
+import os
 import re
-from ctypes.util import find_library
 from pathlib import Path
 
 import pytest
 
 from jeffbot.sandbox import Kind, findings
 from jeffbot.sandbox.control.table import VERBS
+from jeffbot.sandbox.ears.files import find_ffmpeg
+from jeffbot.sandbox.ears.opus import libopus
 
 pytest_plugins = ["pytester"]
 
@@ -99,13 +101,15 @@ def test_fails(project: pytest.Pytester) -> None:
     )
 
 
-@pytest.mark.skipif(find_library("opus") is None, reason="Nextcord encodes with the system's libopus only")
-def test_example_of_the_page(project: pytest.Pytester) -> None:
-    """The page for other authors shows tests that pass."""
+def test_example_of_the_page(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page for other authors shows tests that pass, with the bundled ffmpeg and libopus if there are no others."""
+    programs = project.mkdir("programs")
+    (programs / "ffmpeg").symlink_to(find_ffmpeg())
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
     blocks = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
     (conftest,) = [block for block in blocks if "pytest_plugins" in block]
     (tests,) = [block for block in blocks if "async def test_" in block]
-    project.makeconftest(conftest)
+    project.makeconftest(f"{conftest}\nimport nextcord\nnextcord.opus.load_opus({libopus()._name!r})")
     project.makepyfile(test_bot=tests, bot=next(block for block in blocks if "nextcord.http" in block))
     project.makeini("[pytest]\nasyncio_mode = auto\n")
 
