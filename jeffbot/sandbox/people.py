@@ -131,6 +131,7 @@ class Person(User):
 
         Raises:
             NotAllowedError: They may not write there.
+            ApiError: Discord would not take it: it is empty or too long.
         """
         place = _place(where)
         handed = {str(number): file for number, file in enumerate(files)}
@@ -149,6 +150,7 @@ class Person(User):
 
         Raises:
             NotAllowedError: It is not theirs.
+            ApiError: Discord would not take it: it is empty or too long.
         """
         if message.author is not self:
             raise NotAllowedError(f"{self.name} did not write this")

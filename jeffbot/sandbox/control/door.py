@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import hdrs, web
 
-from ..errors import SandboxError
+from ..errors import ApiError, SandboxError
 from ..interactions.applications import Application
 from ..world.guild import Guild
 from .arguments import Snowflake, found
@@ -79,7 +79,7 @@ class Door:
         asked = _decoded(await request.read())
         try:
             return _reply(await verb.call(self._control, asked))
-        except (msgspec.MsgspecError, SandboxError, TimeoutError) as error:
+        except (msgspec.MsgspecError, SandboxError, ApiError, TimeoutError) as error:
             raise refused(error, verb.name) from error
 
     async def _recording(self, request: web.Request) -> web.StreamResponse:

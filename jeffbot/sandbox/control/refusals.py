@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from ..errors import LibopusMissingError, SandboxError
+from ..errors import ApiError, LibopusMissingError, SandboxError
 
 
 class RefusedError(Exception):
@@ -21,11 +21,13 @@ def not_there(message: str) -> RefusedError:
     return RefusedError(404, "not_there", message, "POST /control/state lists all there is, with its ids")
 
 
-def refused(error: msgspec.MsgspecError | SandboxError | TimeoutError, verb: str) -> RefusedError:
+def refused(error: msgspec.MsgspecError | SandboxError | ApiError | TimeoutError, verb: str) -> RefusedError:
     """What reading or doing a verb has raised, as an answer."""
     match error:
         case msgspec.MsgspecError():
             return RefusedError(400, "invalid_parameters", str(error), f"GET /control/{verb} says what it takes")
+        case ApiError():
+            return RefusedError(400, "refused_by_discord", f"{error} (code {error.code})", "ask for what Discord takes")
         case TimeoutError():
             return RefusedError(409, "timeout", "it did not happen in time", "timeout, in seconds, can be set")
         case LibopusMissingError():

@@ -80,7 +80,7 @@ class Interactions:
         return await self._answered(self._begin(scene, COMMAND, data, target=target), name, patience)
 
     def _command_data(self, scene: Scene, words: str, values: dict[str, Any], focused: str | None = None) -> Json:
-        name, *path = words.split()
+        name, *path = words.split() or [""]
         command, resolved = find_command(scene, name), Resolved(scene, self._attachments)
         return command_data(command, path, values, resolved, focused=focused)
 

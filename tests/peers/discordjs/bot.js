@@ -1,6 +1,8 @@
 // A bot on discord.js with @discordjs/voice: /tone joins the caller's voice channel and plays there.
 "use strict";
 
+const fs = require("node:fs");
+
 const { Client, Events, GatewayIntentBits, version } = require("discord.js");
 const voice = require("@discordjs/voice");
 
@@ -35,7 +37,7 @@ client.on(Events.ShardResume, () => tell("resumed"));
 client.on(Events.InteractionCreate, async (interaction) => {
   await interaction.deferReply();
   await join(interaction.member.voice.channel);
-  player.play(voice.createAudioResource(PEER_TONE, { inputType: voice.StreamType.OggOpus }));
+  player.play(voice.createAudioResource(fs.createReadStream(PEER_TONE), { inputType: voice.StreamType.OggOpus }));
   await interaction.followUp("playing");
 });
 client.on(Events.Error, (error) => console.error(error));

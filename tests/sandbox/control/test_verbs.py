@@ -272,3 +272,13 @@ async def test_findings_and_routes(remote: Remote, cave: Cave) -> None:
     assert await remote.refused("until_finding", kind="burst", timeout=0.01) == (409, "timeout")
     assert await remote.do("unknown_routes") == {"routes": ["GET /api/v10/nothing"]}
     cave.discord.unknown_routes.clear()
+
+
+async def test_what_discord_would_not_take(remote: Remote, cave: Cave) -> None:
+    """An empty message, and a command without a name, are refused as everything is."""
+    message = await cave.alice.write(cave.guild, "hello")
+    here = {"user": str(cave.alice.id), "application": str(cave.app.id), "where": str(cave.guild.id)}
+
+    edit = await remote.refused("edit", user=str(cave.alice.id), message=str(message.id), content="")
+    assert edit == (400, "refused_by_discord")
+    assert await remote.refused("invoke", **here, command=" ") == (409, "unknown_command")
