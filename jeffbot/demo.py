@@ -36,7 +36,7 @@ def run(*, port: int, wav: Path | None, console: Console) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         asyncio.run(_run(port, wav, console))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         pass
     except (commands.ExtensionFailed, OSError) as error:
         console.print(f"[red]error:[/] {escape(str(error.__cause__ or error))}")
@@ -46,8 +46,10 @@ def run(*, port: int, wav: Path | None, console: Console) -> int:
 
 
 async def _run(port: int, wav: Path | None, console: Console) -> None:
-    if hasattr(signal, "SIGTERM") and sys.platform != "win32":
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
+    if sys.platform != "win32":
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - it runs in one
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with Sandbox() as discord:
         application = discord.add_application("jeffbot")
         you = discord.add_user("you", id=USER_ID)

@@ -15,8 +15,6 @@ from .world.payloads import Json, iso, users_in
 from .world.permissions import Permission
 from .world.values import Channel, Message, Place, User
 
-EPHEMERAL, LOADING = 1 << 6, 1 << 7
-"""Message, "Message Flags"."""
 REPLY, SLASH_COMMAND, MENU_COMMAND = 19, 20, 23
 """Message, "Message Types"."""
 _ROLE_MENTION = re.compile(r"<@&(\d{1,20})>")
@@ -66,7 +64,7 @@ class Composer:
                 body,
                 files,
                 present=message.attachments,
-                **({"ephemeral": True} if message.flags & EPHEMERAL else {}),
+                **({"ephemeral": True} if message.ephemeral else {}),
             )
         shown = {file["filename"]: file for file in parts.get("attachments", message.attachments)}
         if "embeds" in body:

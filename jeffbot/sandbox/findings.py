@@ -40,6 +40,8 @@ class Kind(enum.StrEnum):
     """Packets far faster than one in 20 ms."""
     PAYLOAD_TYPE = "payload-type"
     """An RTP header that is not version 2 and payload type 120 (Voice, "Encrypting and Sending Voice")."""
+    NOT_OPUS = "not-opus"
+    """A packet that is no Opus: listeners hear a gap."""
     IN_CLEAR = "in-clear"
     """A packet in clear in an end-to-end encrypted call: nobody hears it."""
     UNDECRYPTABLE = "undecryptable"

@@ -189,8 +189,8 @@ class Sandbox:
     def message(self, message_id: int) -> Message | None:
         """A message by its id, also one that only one person sees."""
         places = [self.world.channels.values(), self.world.directs.values()]
-        posted = (message for each in places for place in each for message in place.messages)
-        return next((message for message in [*posted, *self._interactions.hidden] if message.id == message_id), None)
+        posted = (message for each in places for place in each for message in (*place.messages, *place.hidden))
+        return next((message for message in posted if message.id == message_id), None)
 
     # What happened
 

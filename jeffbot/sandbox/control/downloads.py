@@ -22,7 +22,6 @@ async def recording(control: Control, guild: Guild, application: Application) ->
 
     Raises:
         LibopusMissingError: There is nothing to decode with.
-        OpusError: A packet is no Opus.
     """
     packets = packets_of(control, guild, application)
     return web.Response(body=await asyncio.to_thread(_wav, packets), content_type="audio/wav")

@@ -7,10 +7,10 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from ..errors import OpusError
+from ..voice.opus_packet import is_opus, packet_samples
 from ..voice.rtp import SILENCE, Packet
 from .ogg import PRE_SKIP, OggOpusStream
-from .opus import FRAME_SAMPLES, SAMPLE_RATE, packet_samples
+from .opus import FRAME_SAMPLES, SAMPLE_RATE
 from .timeline import concealable, is_late
 
 MAX_BEHIND = 0.06
@@ -55,7 +55,7 @@ class LiveStream:
 
     def heard(self, packet: Packet) -> bytes:
         """The pages for a packet; none for what is left out."""
-        if packet.opus is None or not _is_opus(packet.opus) or (self._last and is_late(packet, self._last)):
+        if packet.opus is None or not is_opus(packet.opus) or (self._last and is_late(packet, self._last)):
             return self.fill(packet.arrived)
         last, self._last = self._last, packet
         if packet.opus == SILENCE:
@@ -151,11 +151,3 @@ async def live_ogg(source: AsyncGenerator[Packet], clock: Clock | None = None) -
 
 async def _next(source: AsyncGenerator[Packet]) -> Packet | None:
     return await anext(source, None)
-
-
-def _is_opus(packet: bytes) -> bool:
-    try:
-        packet_samples(packet)
-    except OpusError:
-        return False
-    return True

@@ -3,7 +3,8 @@
 import struct
 import zlib
 
-from .opus import CHANNELS, SAMPLE_RATE, packet_samples
+from ..voice.opus_packet import packet_samples
+from .opus import CHANNELS, SAMPLE_RATE
 
 PRE_SKIP = 3840
 """Samples that a player drops: 80 ms, in which its decoder settles (RFC 7845, section 4.2)."""

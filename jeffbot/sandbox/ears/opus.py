@@ -10,48 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import LibopusMissingError, OpusError
+from ..voice.opus_packet import packet_samples
 
 SAMPLE_RATE = 48_000
 CHANNELS = 2
 FRAME_SAMPLES = 960
 """Samples per channel in 20 ms."""
-MAX_PACKET_SAMPLES = 5760
-"""In 120 ms, the longest packet (RFC 6716, section 3.2.5)."""
 MAX_PACKET_BYTES = 1275 * 3 + 7
 """Room for any packet (RFC 6716, section 3.4)."""
 FULL_SCALE = 32768
 """The amplitude of 0 dBFS in 16 bits."""
 _APPLICATION_AUDIO = 2049
 _SET_BITRATE = 4002
-_INVALID_PACKET = -4
-"""OPUS_INVALID_PACKET of opus_defines.h, as libopus itself answers."""
-_SILK, _HYBRID, _CELT = (480, 960, 1920, 2880), (480, 960), (120, 240, 480, 960)
-_FRAME_SAMPLES = (*_SILK * 3, *_HYBRID * 2, *_CELT * 4)
-"""By configuration number, of one frame (RFC 6716, section 3.1, table 2)."""
 
 type Pcm = NDArray[np.int16]
 """Samples by channels, 48 kHz stereo."""
-
-
-def packet_samples(packet: bytes) -> int:
-    """How long a packet sounds, in samples per channel, by its first bytes (RFC 6716, sections 3.1 and 3.2).
-
-    Raises:
-        OpusError: It is no Opus packet.
-    """
-    frames = _frames(packet)
-    samples = frames * _FRAME_SAMPLES[packet[0] >> 3] if frames else 0
-    if not 0 < samples <= MAX_PACKET_SAMPLES:
-        raise OpusError("reading a packet", _INVALID_PACKET)
-    return samples
-
-
-def _frames(packet: bytes) -> int:
-    """By the last two bits of the first byte: one, two, two, or the count in the second byte; 0 if that is missing."""
-    code = packet[0] & 0x03 if packet else 3
-    if code < 3:
-        return 1 if code == 0 else 2
-    return packet[1] & 0x3F if len(packet) > 1 else 0
 
 
 class Decoder:

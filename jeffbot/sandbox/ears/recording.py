@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import OpusError
+from ..voice.opus_packet import is_opus, packet_samples
 from ..voice.rtp import SILENCE, Packet
 from .fingerprint import Fingerprints, Match
 from .loudness import integrated_lufs, true_peak_dbtp
-from .opus import CHANNELS, FULL_SCALE, SAMPLE_RATE, Decoder, Pcm, packet_samples
+from .opus import CHANNELS, FULL_SCALE, SAMPLE_RATE, Decoder, Pcm
 from .spectrum import strongest_frequencies
 from .timeline import concealable, in_order, missing
 
@@ -34,11 +36,11 @@ class Heard:
 
 
 class Recording:
-    """Packets in the order they were sent, decoded when asked; those that nobody heard are left out.
+    """Packets in the order they were sent, decoded when asked.
 
-    Copies of a packet are dropped. Where a few packets in a row are missing, at most 25 within a talk spurt, it sounds
-    as in a Discord client: libopus makes up for them, so that what follows keeps its place. A pause, over which the RTP
-    timestamp jumps and the sequence does not, is left out.
+    Those that nobody heard, or that are no Opus, are left out; copies of a packet are dropped. Where a few packets in a
+    row are missing, at most 25 within a talk spurt, it sounds as in a Discord client: libopus fills in, so that
+    what follows keeps its place. A pause, over which the RTP timestamp jumps and the sequence does not, is left out.
 
     Args:
         packets: As they arrived, for instance all, or a slice, of ``VoiceConnection.packets``.
@@ -46,7 +48,7 @@ class Recording:
     """
 
     def __init__(self, packets: Iterable[Packet], *, silence: bool = True) -> None:
-        self._streams = in_order(packet for packet in packets if packet.opus is not None)
+        self._streams = in_order(packet for packet in packets if packet.opus is not None and is_opus(packet.opus))
         self._silence = silence
 
     @property
@@ -68,7 +70,6 @@ class Recording:
 
         Raises:
             LibopusMissingError: There is nothing to decode with.
-            OpusError: A packet is no Opus.
         """
         frames = [frame for stream in self._streams for frame in self._decoded(stream)]
         return np.concatenate(frames) if frames else np.empty((0, CHANNELS), np.int16)
@@ -79,7 +80,7 @@ class Recording:
             if last is not None:
                 samples = packet_samples(last.opus or b"")
                 yield from (decoder.conceal(samples) for _ in range(concealable(last, packet)))
-            frame = decoder.decode(packet.opus or b"")
+            frame = _heard(decoder, packet.opus or b"")
             if self._counts(packet):
                 yield frame
 
@@ -142,7 +143,6 @@ class Recording:
 
         Raises:
             LibopusMissingError: There is nothing to decode with.
-            OpusError: A packet is no Opus.
         """
         return Heard(
             packets=len(self.packets),
@@ -162,6 +162,14 @@ class Recording:
             file.setsampwidth(2)
             file.setframerate(SAMPLE_RATE)
             file.writeframes(self.pcm.astype("<i2").tobytes())
+
+
+def _heard(decoder: Decoder, packet: bytes) -> Pcm:
+    """A packet decoded; where libopus refuses it, what a listener hears in its place."""
+    try:
+        return decoder.decode(packet)
+    except OpusError:
+        return decoder.conceal(packet_samples(packet))
 
 
 def _finite(decibels: float) -> float | None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from ..voice.opus_packet import packet_samples
 from ..voice.rtp import Packet
-from .opus import packet_samples
 
 MAX_CONCEALED = 25
 """Missing packets that are concealed, half a second; after more than that a listener has long heard nothing."""

@@ -52,9 +52,6 @@ from .dispatch import Dispatch, all_but, only, viewers
 from .intents import Intents
 from .session import Session
 
-EPHEMERAL = 1 << 6
-"""Discord: Resources, Message, "Message Flags"."""
-
 
 @functools.singledispatch
 def dispatches(event: Event) -> Iterator[Dispatch]:
@@ -179,7 +176,7 @@ def _(event: MessageChanged) -> Iterator[Dispatch]:
     message, name = event.message, f"MESSAGE_{event.change}"
     place = message.place
     guild, audience = _guild_of(place), viewers(place)
-    if message.flags & EPHEMERAL:
+    if message.ephemeral:
         guild, audience = None, only(message.author)
     if event.change is Change.DELETED:
         yield Dispatch(name, lambda: _in(guild, {"id": str(message.id), "channel_id": str(place.id)}), guild, audience)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..attachments import File
-from ..composing import EPHEMERAL, LOADING, MENU_COMMAND, REPLY, SLASH_COMMAND, Composer, reference_json
+from ..composing import MENU_COMMAND, REPLY, SLASH_COMMAND, Composer, reference_json
 from ..options import Options
 from ..rest.components import finished
 from ..rest.forms.commands import CHOICES
@@ -30,9 +30,9 @@ from ..rest.refusals import (
 )
 from ..rest.schema import Field
 from ..world.payloads import Json, message_json
-from ..world.values import Message
+from ..world.values import EPHEMERAL, LOADING, Message
 from ..world.world import World
-from .interaction import Interaction, Modal, is_there
+from .interaction import Interaction, Modal
 from .interactions import Interactions
 from .invocation import focused_option
 
@@ -90,9 +90,9 @@ class Answers:
             interaction.choices = data.get("choices") or []
         elif kind != LAUNCH_ACTIVITY:
             interaction.reply.original = interaction.source
-            interaction.reply.ephemeral = bool(interaction.source and interaction.source.flags & EPHEMERAL)
+            interaction.reply.ephemeral = bool(interaction.source and interaction.source.ephemeral)
             if kind == UPDATE and interaction.source:
-                if not is_there(interaction.source):
+                if not interaction.source.is_there:
                     raise UNKNOWN_MESSAGE.error()
                 self._revise(interaction, interaction.source, data, files)
         interaction.answer = kind
@@ -132,10 +132,10 @@ class Answers:
             ApiError: 10008, there is none.
         """
         reply = self._answered_by(application_id, token).reply
-        if reply.original and message_id in (ORIGINAL, str(reply.original.id)) and is_there(reply.original):
+        if reply.original and message_id in (ORIGINAL, str(reply.original.id)) and reply.original.is_there:
             return reply.original
         for message in reply.followups:
-            if str(message.id) == message_id and is_there(message):
+            if str(message.id) == message_id and message.is_there:
                 return message
         raise UNKNOWN_MESSAGE.error()
 
@@ -157,8 +157,6 @@ class Answers:
             reply.original = None
         else:
             reply.followups.remove(message)
-        if message.flags & EPHEMERAL:
-            self._interactions.hidden.remove(message)
         self._world.delete_message(message)
 
     # Messages
@@ -170,10 +168,7 @@ class Answers:
         message = self._composer.compose(self._world.next_id(), scene.place, scene.application.user, body, files)
         original = interaction.reply.original if is_followup else None
         message.kind, message.extra = _kind(interaction, original), message.extra | _told(interaction, original)
-        if message.flags & EPHEMERAL:
-            self._interactions.hidden.append(message)
-        else:
-            self._world.post(message)
+        self._world.post(message)
         return message
 
     def _revise(self, interaction: Interaction, message: Message, body: Json, files: Mapping[str, File]) -> None:
@@ -254,7 +249,7 @@ def _callback_json(interaction: Interaction, kind: int) -> Json:
         said |= {
             "response_message_id": str(message.id),
             "response_message_loading": bool(message.flags & LOADING),
-            "response_message_ephemeral": bool(message.flags & EPHEMERAL),
+            "response_message_ephemeral": message.ephemeral,
         }
         if kind != DEFERRED_MESSAGE:
             resource["message"] = message_json(message)

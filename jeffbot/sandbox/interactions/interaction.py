@@ -4,12 +4,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..attachments import SIZE_LIMIT
-from ..composing import EPHEMERAL, LOADING
 from ..rest.forms.interactions import COMPONENT
 from ..world.guild import Guild
 from ..world.payloads import Json, bare_member_json, channel_json, member_json, message_json, user_json
 from ..world.permissions import Permission
-from ..world.values import Channel, Message, Place, User
+from ..world.values import LOADING, Channel, Message, Place, User
 from .registry import GUILD_INSTALL, IN_BOT_DM, IN_GUILD
 
 if TYPE_CHECKING:
@@ -81,11 +80,6 @@ def permissions(guild: Guild, user: User, place: Place) -> int:
     return guild.permissions_of(user, place)
 
 
-def is_there(message: Message) -> bool:
-    """Whether a message has not been deleted; those for one person's eyes are in no channel."""
-    return bool(message.flags & EPHEMERAL) or message in message.place.messages
-
-
 @dataclass(frozen=True, eq=False)
 class Modal:
     """A form that an application has a person fill in."""
@@ -117,12 +111,12 @@ class Reply:
     @property
     def thinking(self) -> bool:
         """Whether it is still "… is thinking"."""
-        return self.original is not None and bool(self.original.flags & LOADING) and is_there(self.original)
+        return self.original is not None and bool(self.original.flags & LOADING) and self.original.is_there
 
     @property
     def message(self) -> Message | None:
         """The original response; None while thinking, or deleted."""
-        return None if self.original is None or self.thinking or not is_there(self.original) else self.original
+        return None if self.original is None or self.thinking or not self.original.is_there else self.original
 
     @property
     def content(self) -> str:

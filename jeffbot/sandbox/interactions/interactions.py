@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..attachments import Attachments
-from ..composing import EPHEMERAL
 from ..errors import NoReplyError, UnusableComponentError
 from ..options import Options
 from ..rest.forms.commands import MESSAGE_COMMAND, USER_COMMAND
@@ -43,8 +42,6 @@ class Interactions:
         dispatch: Callable[[Application, Guild | None, str, Json], None],
         application: Callable[[int], Application | None],
     ) -> None:
-        self.hidden: list[Message] = []
-        """The messages that only one person sees; they are in no channel."""
         self._world = world
         self._options = options
         self._attachments = attachments
@@ -117,12 +114,12 @@ class Interactions:
 
     def sees(self, user: User, message: Message) -> bool:
         """Whether a message is there, and a person sees it."""
-        if message.flags & EPHEMERAL:
-            return message in self.hidden and message.extra["interaction_metadata"]["user"]["id"] == str(user.id)
+        if message.ephemeral:
+            return message.is_there and message.extra["interaction_metadata"]["user"]["id"] == str(user.id)
         if isinstance(message.place, Channel):
             seen = bool(permissions(message.place.guild, user, message.place) & Permission.VIEW_CHANNEL)
-            return seen and message in message.place.messages
-        return message in message.place.messages
+            return seen and message.is_there
+        return message.is_there
 
     # All of them
 

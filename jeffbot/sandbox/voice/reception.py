@@ -8,6 +8,7 @@ from ..findings import Findings, Kind
 from ..options import Options
 from .call import Call
 from .connections import VoiceConnection
+from .opus_packet import is_opus
 from .rtp import Opened, Protection
 from .udp import UdpServer
 
@@ -104,6 +105,8 @@ class Reception:
             self._findings.note(Kind.UNDECRYPTABLE, voice.user.name, "a packet that no listener could decrypt")
         elif packet.protection is Protection.CLEAR and packet.opus is None:
             self._findings.note(Kind.IN_CLEAR, voice.user.name, "a packet in clear in an encrypted call")
+        elif packet.opus is not None and not is_opus(packet.opus):
+            self._findings.note(Kind.NOT_OPUS, voice.user.name, "a packet that is no Opus")
 
     def _look_for_pauses(self) -> None:
         self._sweep = None

@@ -90,6 +90,10 @@ class Overwrite:
     is_member: bool = False
 
 
+EPHEMERAL, LOADING = 1 << 6, 1 << 7
+"""Discord: Resources, Message, "Message Flags"."""
+
+
 @dataclass(eq=False)
 class Message:
     """A message in a channel, or an answer to an interaction."""
@@ -117,6 +121,21 @@ class Message:
     mentions: list[User] | None = None
     """Whom it mentions, of those whom its text names; None: all of them."""
 
+    @property
+    def ephemeral(self) -> bool:
+        """Whether it is for one person's eyes."""
+        return bool(self.flags & EPHEMERAL)
+
+    @property
+    def beside(self) -> "list[Message]":
+        """The messages among which it is in its place."""
+        return self.place.hidden if self.ephemeral else self.place.messages
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it was posted and has not been deleted."""
+        return self in self.beside
+
 
 @dataclass(eq=False)
 class Place:
@@ -125,6 +144,8 @@ class Place:
     id: int
     messages: list[Message] = field(default_factory=list, init=False)
     """Oldest first; answers to commands among them, save those for one person's eyes."""
+    hidden: list[Message] = field(default_factory=list, init=False)
+    """Those for one person's eyes."""
 
 
 @dataclass(eq=False)

@@ -78,23 +78,23 @@ class World:
 
     def post(self, message: Message) -> None:
         """A message appears in its place."""
-        message.place.messages.append(message)
+        message.beside.append(message)
         self.publish(MessageChanged(message, Change.CREATED))
 
     def edit_message(self, message: Message, **fields: Any) -> None:
-        """Change fields of a message, by their names in ``Message``; of one that is in no place nobody is told."""
+        """Change fields of a message, by their names in ``Message``; of one that has been deleted nobody is told."""
         message.edited = time.time()
         for name, value in fields.items():
             setattr(message, name, value)
-        if message in message.place.messages:
+        if message.is_there:
             self.publish(MessageChanged(message, Change.UPDATED))
         else:
             self.touch()
 
     def delete_message(self, message: Message) -> None:
         """A message disappears."""
-        if message in message.place.messages:
-            message.place.messages.remove(message)
+        if message.is_there:
+            message.beside.remove(message)
             self.publish(MessageChanged(message, Change.DELETED))
         else:
             self.touch()

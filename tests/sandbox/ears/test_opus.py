@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jeffbot.sandbox.ears.opus import MAX_PACKET_SAMPLES, Decoder, Encoder, libopus, packet_samples
+from jeffbot.sandbox.ears.opus import Decoder, Encoder, libopus
 from jeffbot.sandbox.errors import LibopusMissingError, OpusError
+from jeffbot.sandbox.voice.opus_packet import MAX_PACKET_SAMPLES, packet_samples
 from jeffbot.sandbox.voice.rtp import SILENCE
 
 from .hearing import encoded, sine

@@ -53,6 +53,16 @@ def test_silence_left_out_is_not_lost() -> None:
     assert recording.lost == 0
 
 
+def test_no_opus_in_between() -> None:
+    """What is no Opus, such as a file's header sent as sound, costs a listener that packet and no more."""
+    recording = Recording(
+        sent([b"OpusHead\x01\x02", b"OpusTags", *TONE[:10], TONE[10][:1] + b"\xff" * 1400, *TONE[11:20]])
+    )
+
+    assert recording.seconds == pytest.approx(0.4)
+    assert recording.strongest_frequency_hz == pytest.approx(440, abs=3)
+
+
 def test_nothing() -> None:
     """Nothing is silent, not an error."""
     recording = Recording([])

@@ -11,6 +11,7 @@ from nextcord import Interaction
 from nextcord.ext import commands
 
 from jeffbot.sandbox import CommandHiddenError, File, InvalidOptionError, UnknownCommandError, UnusableComponentError
+from jeffbot.sandbox.nextcord_host import make_bot, running
 
 from ..clients import register, slash
 from ..conftest import Cave
@@ -237,6 +238,31 @@ async def test_public_answer(cave: Cave, bot: commands.Bot) -> None:
     assert cave.discord.messages(cave.guild) == [shown.message]
     assert shown.message is not None
     assert shown.message.extra["interaction"]["name"] == "answer"
+
+
+async def test_own_ephemeral_answer(cave: Cave) -> None:
+    """A bot is told of what it said to one person alone as of a direct message, and when that is deleted."""
+    told: list[tuple[str, nextcord.Guild | None]] = []
+    intents = nextcord.Intents(guilds=True, dm_messages=True)
+    async with running(cave.discord, cave.app, make_bot(cave.discord, intents=intents)) as bot:
+
+        @bot.listen("on_message")
+        async def on_message(message: nextcord.Message) -> None:
+            told.append((message.content, message.guild))
+
+        @bot.listen("on_raw_message_delete")
+        async def on_raw_message_delete(_: nextcord.RawMessageDeleteEvent) -> None:
+            told.append(("gone", None))
+
+        @slash(bot, "Answers")
+        async def answer(interaction: Ask) -> None:
+            await (await interaction.send("psst", ephemeral=True)).delete()
+
+        await register(bot)
+        await cave.alice.invoke(cave.app, cave.guild, "answer")
+        await cave.discord.until(lambda: len(told) == 2)
+
+    assert told == [("psst", None), ("gone", None)]
 
 
 async def test_deferral(cave: Cave, bot: commands.Bot) -> None:

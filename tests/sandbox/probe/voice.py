@@ -48,6 +48,8 @@ class ProbeVoice:
         """All text messages, oldest first."""
         self.close_code: int | None = None
         self.seq_ack = -1
+        self.numbers: list[int] = []
+        """Of all numbered messages, text and binary, as they came."""
         self.encryption: Encryption | None = None
         self._session, self._faults, self._identity = session, faults, identity
         self._endpoint, self._channel_id, self._mode = endpoint, channel_id, mode
@@ -164,7 +166,7 @@ class ProbeVoice:
     async def _read(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
         async for message in websocket:
             if message.type is aiohttp.WSMsgType.BINARY:
-                self.seq_ack = int.from_bytes(message.data[:2])
+                self._number(int.from_bytes(message.data[:2]))
                 assert self.encryption is not None
                 await self.encryption.binary(message.data[2], message.data[3:])
             else:
@@ -175,7 +177,8 @@ class ProbeVoice:
 
     async def _take(self, message: dict[str, Any]) -> None:
         self.received.append(message)
-        self.seq_ack = message.get("seq", self.seq_ack)
+        if "seq" in message:
+            self._number(message["seq"])
         op, data = message["op"], message["d"]
         if op == 8 and Fault.NO_HEARTBEAT not in self._faults:
             self._spawn(self._beat(data["heartbeat_interval"] / 1000))
@@ -189,6 +192,10 @@ class ProbeVoice:
             self.encryption.others -= {int(data["user_id"])}
         elif 21 <= op <= 24 and not (op == PREPARE_EPOCH and Fault.NO_OP_24 in self._faults):
             await self.encryption.text(op, data)
+
+    def _number(self, number: int) -> None:
+        self.seq_ack = number
+        self.numbers.append(number)
 
     async def _beat(self, interval: float) -> None:
         websocket = self._socket

@@ -64,6 +64,7 @@ async def stuck_timestamp(voice: ProbeVoice) -> None:
         (lambda voice: frames(voice, 10), Kind.BURST),
         (stuck_timestamp, Kind.TIMESTAMP_STUCK),
         (lambda voice: frames(voice, 6), Kind.NO_SILENCE),
+        (lambda voice: _send(voice, b"OpusHead\x01\x02"), Kind.NOT_OPUS),
     ],
 )
 async def test_findings(
@@ -79,6 +80,10 @@ async def test_findings(
 async def _nonces(voice: ProbeVoice, *nonces: int) -> None:
     for nonce in nonces:
         voice.send_frame(SILENCE, nonce=nonce)
+
+
+async def _send(voice: ProbeVoice, frame: bytes) -> None:
+    voice.send_frame(frame)
 
 
 async def test_not_speaking(cave: Cave, voice: ProbeVoice, ear: VoiceConnection) -> None:
