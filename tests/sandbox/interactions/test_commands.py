@@ -242,17 +242,17 @@ async def test_public_answer(cave: Cave, bot: commands.Bot) -> None:
 
 async def test_own_ephemeral_answer(cave: Cave) -> None:
     """A bot is told of what it said to one person alone as of a direct message, and when that is deleted."""
-    told: list[tuple[str, nextcord.Guild | None]] = []
+    told: asyncio.Queue[str] = asyncio.Queue()
     intents = nextcord.Intents(guilds=True, dm_messages=True)
     async with running(cave.discord, cave.app, make_bot(cave.discord, intents=intents)) as bot:
 
         @bot.listen("on_message")
         async def on_message(message: nextcord.Message) -> None:
-            told.append((message.content, message.guild))
+            told.put_nowait(message.content)
 
         @bot.listen("on_raw_message_delete")
         async def on_raw_message_delete(_: nextcord.RawMessageDeleteEvent) -> None:
-            told.append(("gone", None))
+            told.put_nowait("gone")
 
         @slash(bot, "Answers")
         async def answer(interaction: Ask) -> None:
@@ -260,9 +260,8 @@ async def test_own_ephemeral_answer(cave: Cave) -> None:
 
         await register(bot)
         await cave.alice.invoke(cave.app, cave.guild, "answer")
-        await cave.discord.until(lambda: len(told) == 2)
-
-    assert told == [("psst", None), ("gone", None)]
+        async with asyncio.timeout(5):
+            assert [await told.get(), await told.get()] == ["psst", "gone"]
 
 
 async def test_deferral(cave: Cave, bot: commands.Bot) -> None:
