@@ -3,15 +3,17 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import nextcord
 
 from .audio.bank import SoundBank
-from .audio.ffmpeg import FFmpeg, find_ffmpeg
-from .errors import FFmpegMissingError
+from .errors import FFmpegMissingError, LibopusMissingError
+from .events import EventHub
 from .library.catalog import Catalog
+from .models import PlayOptions
 from .service import SoundService
 from .settings import Settings
 from .voice.switchboard import Switchboard
@@ -33,23 +35,14 @@ class Soundboard:
     def __init__(self, client: nextcord.Client, settings: Settings, secret: Secret) -> None:
         self._settings = settings
         self._secret = secret
-        self._ffmpeg = FFmpeg(
-            find_ffmpeg(settings.ffmpeg),
-            timeout=settings.encode_timeout,
-            max_seconds=settings.max_sound_seconds,
-        )
         self._catalog = Catalog(settings.sounds_dir)
-        self._bank = SoundBank(
-            self._ffmpeg,
-            settings.data_dir / "opus",
-            encoders=settings.encoders,
-            memory_bytes=settings.memory_mib << 20,
-            max_seconds=settings.max_sound_seconds,
-        )
+        self._bank = SoundBank.of(settings)
         self._library_changed = asyncio.Event()
         self._catalog.subscribe(self._library_changed.set)
-        self.voice = Switchboard(client, play_timeout=settings.play_timeout)
-        self.service = SoundService(self._catalog, self._bank, self.voice)
+        events = EventHub()
+        self.voice = Switchboard(client, events.publish, play_timeout=settings.play_timeout)
+        defaults = PlayOptions(settings.mode, settings.retrigger, settings.volume)
+        self.service = SoundService(self._catalog, self._bank, self.voice, events, defaults)
         self._began = asyncio.Event()
 
     async def run(self, until: asyncio.Event) -> None:
@@ -65,6 +58,7 @@ class Soundboard:
                 tasks.create_task(self._keep_catalog(), name="jeffbot catalog"),
                 tasks.create_task(self._keep_encoded(), name="jeffbot encoding"),
                 tasks.create_task(self._serve(), name="jeffbot server"),
+                tasks.create_task(_in_thread(_preload), name="jeffbot preload"),
             ]
             stack.callback(self._serving.cancel)
             await until.wait()
@@ -112,11 +106,7 @@ class Soundboard:
 
     async def _serve(self) -> None:
         settings = self._settings
-        thread = ThreadPoolExecutor(1, "jeffbot-start")
-        try:
-            server = await asyncio.get_running_loop().run_in_executor(thread, self._build_server)
-        finally:
-            thread.shutdown(wait=False)
+        server = await _in_thread(self._build_server)
         try:
             async with server:
                 self._serving.set_result(server)
@@ -131,3 +121,23 @@ class Soundboard:
                 settings.ws_port,
                 getattr(error, "strerror", None) or error,
             )
+
+
+async def _in_thread[T](work: Callable[[], T]) -> T:
+    thread = ThreadPoolExecutor(1, "jeffbot-start")
+    try:
+        return await asyncio.get_running_loop().run_in_executor(thread, work)
+    finally:
+        thread.shutdown(wait=False)
+
+
+def _preload() -> None:
+    """Load what the first join and the first overlapping sounds need, lest the event loop wait for it then."""
+    from .audio import mixer  # noqa: PLC0415 - numpy
+    from .voice import rtp  # noqa: PLC0415 - cryptography
+
+    rtp.preload()
+    try:
+        mixer.preload()
+    except LibopusMissingError as error:
+        logger.info("sounds cannot overlap here: %s", error)

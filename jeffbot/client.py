@@ -106,17 +106,22 @@ class RemoteClient:
         """All sounds by name."""
         return msgspec.convert((await self.request("list"))["sounds"], list[ListedSound])
 
-    async def play(self, filename: str) -> Playing:
-        """Play a sound where the user is; returns when it has begun."""
-        return msgspec.convert(await self.request("play", filename=filename), Playing)
+    async def play(self, filename: str, **options: Any) -> Playing:
+        """Play a sound where the user is; returns when it has begun, or waits.
 
-    async def random(self) -> Playing:
-        """Play any sound where the user is; returns when it has begun."""
-        return msgspec.convert(await self.request("random"), Playing)
+        Args:
+            filename: Its name.
+            options: ``mode``, ``retrigger``, ``volume``, as in ``docs/api.md``.
+        """
+        return msgspec.convert(await self.request("play", filename=filename, **options), Playing)
 
-    async def stop(self) -> None:
-        """End what plays where the user is."""
-        await self.request("stop")
+    async def random(self, **options: Any) -> Playing:
+        """Play any sound where the user is; options are as of :meth:`play`, without ``retrigger``."""
+        return msgspec.convert(await self.request("random", **options), Playing)
+
+    async def stop(self, playback_id: str | None = None) -> None:
+        """End what plays where the user is, or one sound alone."""
+        await self.request("stop", **({} if playback_id is None else {"playback_id": playback_id}))
 
     async def status(self) -> StatusReport:
         """What the bot does where the user is."""

@@ -11,9 +11,12 @@ Inner layers raise; each door translates once: the WebSocket replies ``code`` an
     ├── NoVoiceChannelError     no_voice_channel
     └── PlaybackError           the action's own: play_error, random_error
         ├── UnplayableSoundError
+        ├── LibopusMissingError
         ├── VoiceUnavailableError
         ├── PlaybackCancelledError
         ├── PlaybackTimeoutError
+        ├── QueueFullError
+        ├── NotPlayingError
         └── UnloadedError
     SettingsError
     ├── CommandClashError
@@ -36,6 +39,7 @@ class ErrorCode(enum.StrEnum):
     UNKNOWN_ACTION = "unknown_action"
     ACTION_ERROR = "action_error"
     MISSING_FILENAME = "missing_filename"
+    INVALID_FIELD = "invalid_field"  # of those that the first protocol did not have
     SOUND_NOT_FOUND = "sound_not_found"
     NO_VOICE_CHANNEL = "no_voice_channel"
     NO_SOUNDS = "no_sounds"
@@ -104,6 +108,16 @@ class UnplayableSoundError(PlaybackError):
         self.reason = reason
 
 
+class LibopusMissingError(PlaybackError):
+    """Sounds cannot be mixed or turned up and down, for no libopus was found."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Overlapping sounds and volume need libopus, which is not on the bot's machine. Install it (Debian, "
+            "Ubuntu: apt install libopus0; macOS: brew install opus), or `pip install jeffbot[bundled]`."
+        )
+
+
 class VoiceUnavailableError(PlaybackError):
     """The voice channel cannot be joined or spoken in."""
 
@@ -121,6 +135,21 @@ class PlaybackTimeoutError(PlaybackError):
     def __init__(self, limit: float) -> None:
         super().__init__(f"The sound did not begin within {limit:g} s")
         self.limit = limit
+
+
+class QueueFullError(PlaybackError):
+    """Too many sounds wait their turn."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} sounds wait already; try again when some have been heard")
+        self.limit = limit
+
+
+class NotPlayingError(PlaybackError):
+    """There is nothing to skip, pause or go on with."""
+
+    def __init__(self) -> None:
+        super().__init__("Nothing is playing")
 
 
 class UnloadedError(PlaybackError):

@@ -1,7 +1,6 @@
 """The values that travel between the rooms: frozen, and free of Nextcord, aiohttp and files."""
 
 import enum
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -66,46 +65,69 @@ class VoicePlace:
     """The channel's name."""
 
 
+class Mode(enum.StrEnum):
+    """What a press does to what plays already."""
+
+    REPLACE = "replace"
+    """It takes its place."""
+    OVERLAP = "overlap"
+    """It is heard with it."""
+    QUEUE = "queue"
+    """It waits for its end, behind what waits already."""
+    NEXT = "next"
+    """It waits for its end, ahead of what waits already."""
+
+
+class Retrigger(enum.StrEnum):
+    """What a press does where the very same sound plays."""
+
+    RESTART = "restart"
+    """It begins anew."""
+    OVERLAP = "overlap"
+    """It is heard once more, over itself."""
+    IGNORE = "ignore"
+    """It goes on; the press is taken for the one before."""
+
+
+MAX_VOLUME = 200.0
+"""Percent."""
+MAX_GAIN = 24.0
+"""Decibels, up or down."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayOptions:
+    """How a sound is to be played.
+
+    Raises:
+        ValueError: Volume or gain is out of bounds.
+    """
+
+    mode: Mode = Mode.REPLACE
+    retrigger: Retrigger = Retrigger.RESTART
+    volume: float = 100.0
+    """Percent of amplitude, 0 to 200."""
+    gain: float = 0.0
+    """Decibels beside it, -24 to 24."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.volume <= MAX_VOLUME:
+            raise ValueError(f"volume must be 0 to {MAX_VOLUME:g} percent")
+        if not -MAX_GAIN <= self.gain <= MAX_GAIN:
+            raise ValueError(f"gain must be -{MAX_GAIN:g} to {MAX_GAIN:g} dB")
+
+    @property
+    def factor(self) -> float:
+        """What samples are multiplied with."""
+        return self.volume / 100 * 10 ** (self.gain / 20)
+
+
 class EndReason(enum.StrEnum):
     """Why a playback ended."""
 
     FINISHED = "finished"
     STOPPED = "stopped"
+    SKIPPED = "skipped"
     REPLACED = "replaced"
     FAILED = "failed"
     LEFT = "left"
-
-
-@dataclass(frozen=True, slots=True)
-class Playback:
-    """One sound on its way to one voice channel."""
-
-    id: str
-    sound: Sound
-    user_id: UserId
-    place: VoicePlace
-    duration: Seconds
-    started_at: float
-    """When its first packet left, seconds since the epoch."""
-
-    @property
-    def position(self) -> Seconds:
-        """How much of it has been heard by now."""
-        return min(max(0.0, time.time() - self.started_at), self.duration)
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What the bot does in the caller's guild."""
-
-    connected: bool
-    channel: str | None
-    now_playing: Playback | None
-    sound_count: int
-    server_time: float
-    """Seconds since the epoch."""
-
-    @property
-    def playing(self) -> bool:
-        """Whether a sound is being heard."""
-        return self.now_playing is not None

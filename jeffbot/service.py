@@ -4,15 +4,29 @@ It knows neither Nextcord nor aiohttp. What it needs from the rooms below is nam
 ones.
 """
 
+import dataclasses
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
-from .audio.bank import Packets
-from .errors import NoSoundsError, NoVoiceChannelError, UnplayableSoundError
-from .models import Caller, GuildId, Playback, Seconds, Sound, Status, UserId, VoicePlace
+from .audio.clip import Clip
+from .errors import NoSoundsError, NotPlayingError, NoVoiceChannelError, UnplayableSoundError
+from .events import EventHub, Listener
+from .models import (
+    MAX_VOLUME,
+    Caller,
+    GuildId,
+    Mode,
+    PlayOptions,
+    Retrigger,
+    Seconds,
+    Sound,
+    UserId,
+    VoicePlace,
+)
+from .playback import Encoding, Playback, Status
 from .tasks import start_now
 
 logger = logging.getLogger(__name__)
@@ -47,6 +61,15 @@ class Catalog(Protocol):
         ...
 
 
+class Progress(Protocol):
+    """How many of so many have been seen to."""
+
+    @property
+    def done(self) -> int: ...  # noqa: D102
+    @property
+    def total(self) -> int: ...  # noqa: D102
+
+
 class Bank(Protocol):
     """The packets of the sounds."""
 
@@ -55,12 +78,17 @@ class Bank(Protocol):
         """Grows with every duration that becomes known."""
         ...
 
-    def packets(self, sound: Sound) -> Coroutine[Any, Any, Packets]:
-        """The sound's Opus packets, or UnplayableSoundError."""
+    def clip(self, sound: Sound) -> Coroutine[Any, Any, Clip]:
+        """The sound's Opus packets, or the first of them; or UnplayableSoundError."""
         ...
 
     def duration(self, sound: Sound) -> Seconds | None:
         """How long the sound is, where that is known."""
+        ...
+
+    @property
+    def encoding(self) -> Progress:
+        """How far encoding ahead is."""
         ...
 
 
@@ -77,12 +105,36 @@ class Session(Protocol):
         """What is being heard."""
         ...
 
-    async def play(self, sound: Sound, user_id: UserId, place: VoicePlace, packets: Awaitable[Packets]) -> Playback:
-        """Play in its turn; returns when the first packet has left."""
+    @property
+    def queue(self) -> tuple[Playback, ...]:
+        """What waits, the next one first."""
         ...
 
-    def stop(self) -> None:
-        """End what plays and what waits to."""
+    @property
+    def paused(self) -> bool:
+        """Whether what plays stands still."""
+        ...
+
+    async def play(
+        self, sound: Sound, user_id: UserId, place: VoicePlace, clip: Awaitable[Clip], options: PlayOptions
+    ) -> Playback:
+        """Play in its turn; returns when the first packet has left, or the sound waits."""
+        ...
+
+    def stop(self, playback_id: str | None = None) -> None:
+        """End one sound; or all, and what waits to begin."""
+        ...
+
+    def skip(self) -> bool:
+        """End what sounds and go on with what waits; whether anything sounded."""
+        ...
+
+    def pause(self, *, paused: bool) -> None:
+        """Let what plays stand still, or go on."""
+        ...
+
+    def set_volume(self, percent: float) -> None:
+        """How loud all is, or LibopusMissingError."""
         ...
 
 
@@ -108,19 +160,48 @@ class SoundService:
     Every method takes the :class:`~jeffbot.models.Caller` who asks; a bare user id stands for one without limits.
     """
 
-    def __init__(self, catalog: Catalog, bank: Bank, voice: Voice) -> None:
+    def __init__(
+        self, catalog: Catalog, bank: Bank, voice: Voice, events: EventHub, defaults: PlayOptions | None = None
+    ) -> None:
         self._catalog = catalog
         self._bank = bank
         self._voice = voice
+        self._events = events
+        self._defaults = defaults or PlayOptions()
         self._last: dict[GuildId, Sound] = {}
 
-    async def play(self, caller: Caller | int, filename: str) -> Playback:
-        """Play a sound in the voice channel the caller is in; returns when its first packet has left.
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Have a listener called in the event loop with each SoundStarted and SoundEnded, in the order they happen.
 
-        Presses of one guild are carried out in order; each begins, and ends the one before it. Cancelling takes the
-        press back while it has not begun.
+        What comes back ends that.
+        """
+        return self._events.subscribe(listener)
+
+    async def play(
+        self,
+        caller: Caller | int,
+        filename: str,
+        *,
+        mode: Mode | str | None = None,
+        retrigger: Retrigger | str | None = None,
+        volume: float | None = None,
+        gain: float | None = None,
+    ) -> Playback:
+        """Play a sound in the voice channel the caller is in; returns when its first packet has left, or it waits.
+
+        Presses of one guild are carried out in order, and each begins. Cancelling takes the press back while it has
+        not begun.
+
+        Args:
+            caller: Who asks.
+            filename: The sound's name, with or without extension.
+            mode: ``replace``, ``overlap``, ``queue`` or ``next``: what it does to what plays already.
+            retrigger: ``restart``, ``overlap`` or ``ignore``: what it does where the same sound plays.
+            volume: Percent of amplitude, 0 to 200.
+            gain: Decibels beside it, -24 to 24. What is left out is as the settings say.
 
         Raises:
+            ValueError: There is no such mode, or a number is out of bounds.
             SoundNotFoundError: The library has no such sound.
             NoVoiceChannelError: The caller is in no voice channel (of the guild they may act on).
             PlaybackError: The sound cannot be played, or the channel not joined; its subclasses say which. One of them
@@ -128,13 +209,17 @@ class SoundService:
         """
         await self._catalog.wait_scanned()
         caller = _caller(caller)
+        options = self._options(mode, retrigger, volume, gain)
         sound = self._catalog.find(filename)
-        return await self._start(sound, caller.user_id, self._place_of(caller))
+        return await self._start(sound, caller.user_id, self._place_of(caller), options)
 
-    async def random(self, caller: Caller | int) -> Playback:
+    async def random(
+        self, caller: Caller | int, *, mode: Mode | str | None = None, volume: float | None = None
+    ) -> Playback:
         """Play any sound, but not the one played last in that guild while there is another.
 
         Raises:
+            ValueError: As for :meth:`play`.
             NoSoundsError: The library is empty.
             NoVoiceChannelError: As for :meth:`play`.
             PlaybackError: As for :meth:`play`; sounds that turn out unplayable are passed over a few times.
@@ -145,25 +230,73 @@ class SoundService:
         if not sounds:
             raise NoSoundsError
         place = self._place_of(caller)
+        options = self._options(mode, None, volume, None)
         unplayable: set[str] = set()
         while True:
             sound = self._pick(sounds, place.guild_id, unplayable)
             try:
-                return await self._start(sound, caller.user_id, place)
+                return await self._start(sound, caller.user_id, place, options)
             except UnplayableSoundError:
                 unplayable.add(sound.path)
                 if len(unplayable) >= min(RANDOM_TRIES, len(sounds)):
                     raise
 
-    async def stop(self, caller: Caller | int) -> None:
-        """End what plays in the caller's guild, and every press there that has not begun.
+    async def stop(self, caller: Caller | int, playback_id: str | None = None) -> None:
+        """End what plays and waits in the caller's guild, and every press there that has not begun; or one sound alone.
 
         The guild is the one they are in voice in; for a caller in none the bot's only guild. Does nothing where the
         bot is in several, or nothing plays.
         """
         guild_id = self._guild_of(_caller(caller))
         if guild_id is not None:
-            self._voice.session(guild_id).stop()
+            self._voice.session(guild_id).stop(playback_id)
+
+    async def skip(self, caller: Caller | int) -> None:
+        """End what sounds in the caller's guild, and go on with what waits.
+
+        Raises:
+            NotPlayingError: Nothing sounds there.
+        """
+        session = self._session_of(caller)
+        if session is None or not session.skip():
+            raise NotPlayingError
+
+    async def pause(self, caller: Caller | int) -> None:
+        """Let what plays in the caller's guild stand still; the next press, or :meth:`resume`, lets it go on.
+
+        Raises:
+            NotPlayingError: Nothing sounds there.
+        """
+        session = self._session_of(caller)
+        if session is None or session.now_playing is None:
+            raise NotPlayingError
+        session.pause(paused=True)
+
+    async def resume(self, caller: Caller | int) -> None:
+        """Go on after a pause.
+
+        Raises:
+            NotPlayingError: Nothing stands still there.
+        """
+        session = self._session_of(caller)
+        if session is None or not session.paused:
+            raise NotPlayingError
+        session.pause(paused=False)
+
+    async def set_volume(self, caller: Caller | int, percent: float) -> None:
+        """How loud all sounds are in the caller's guild, what plays now included; it holds until the bot restarts.
+
+        Raises:
+            ValueError: It is not 0 to 200.
+            NoVoiceChannelError: The caller is in no voice channel of a guild they may act on.
+            LibopusMissingError: Something plays, and this machine cannot change it.
+        """
+        if not 0 <= percent <= MAX_VOLUME:
+            raise ValueError(f"volume must be 0 to {MAX_VOLUME:g} percent")
+        session = self._session_of(caller)
+        if session is None:
+            raise NoVoiceChannelError
+        session.set_volume(percent)
 
     def sounds(self, search: str = "", limit: int | None = None) -> Sequence[Sound]:
         """All sounds by name, or at most ``limit`` of those whose name has ``search`` in it, best first."""
@@ -186,36 +319,58 @@ class SoundService:
 
     def status(self, caller: Caller | int) -> Status:
         """What the bot does in the caller's guild, chosen as for :meth:`stop`."""
-        guild_id = self._guild_of(_caller(caller))
-        session = None if guild_id is None else self._voice.session(guild_id)
+        session = self._session_of(caller)
         channel = session.channel if session else None
         return Status(
             connected=channel is not None,
             channel=channel,
             now_playing=session.now_playing if session else None,
+            queue=session.queue if session else (),
+            paused=session.paused if session else False,
+            encoding=self._encoding(),
             sound_count=len(self._catalog.sounds),
             server_time=time.time(),
         )
 
-    async def _start(self, sound: Sound, user_id: UserId, place: VoicePlace) -> Playback:
+    def _encoding(self) -> Encoding | None:
+        progress = self._bank.encoding
+        return Encoding(progress.done, progress.total) if progress.done < progress.total else None
+
+    def _options(
+        self, mode: Mode | str | None, retrigger: Retrigger | str | None, volume: float | None, gain: float | None
+    ) -> PlayOptions:
+        given = {
+            "mode": None if mode is None else Mode(mode),
+            "retrigger": None if retrigger is None else Retrigger(retrigger),
+            "volume": volume,
+            "gain": gain,
+        }
+        changes: Any = {name: value for name, value in given.items() if value is not None}
+        return dataclasses.replace(self._defaults, **changes) if changes else self._defaults
+
+    async def _start(self, sound: Sound, user_id: UserId, place: VoicePlace, options: PlayOptions) -> Playback:
         before = self._last.get(place.guild_id)
         self._last[place.guild_id] = sound  # before it has begun: presses begin in the order they are made
-        packets = start_now(self._bank.packets(sound), f"jeffbot packets {sound.name}")  # while the channel is joined
+        clip = start_now(self._bank.clip(sound), f"jeffbot clip {sound.name}")  # while the channel is joined
         try:
-            return await self._voice.session(place.guild_id).play(sound, user_id, place, packets)
+            return await self._voice.session(place.guild_id).play(sound, user_id, place, clip, options)
         except BaseException:  # a press taken back is a cancellation: it was not heard either; raised on
             if before and self._last[place.guild_id] is sound:
                 self._last[place.guild_id] = before
             raise
         finally:
-            if not packets.cancel() and not packets.cancelled():
-                packets.exception()  # seen: a press that ended otherwise need not have awaited it
+            if not clip.cancel() and not clip.cancelled():
+                clip.exception()  # seen: a press that ended otherwise need not have awaited it
 
     def _place_of(self, caller: Caller) -> VoicePlace:
         place = self._voice.place_of(caller.user_id, caller.guild_id)
         if place is None:
             raise NoVoiceChannelError
         return place
+
+    def _session_of(self, caller: Caller | int) -> Session | None:
+        guild_id = self._guild_of(_caller(caller))
+        return None if guild_id is None else self._voice.session(guild_id)
 
     def _guild_of(self, caller: Caller) -> GuildId | None:
         if place := self._voice.place_of(caller.user_id, caller.guild_id):

@@ -5,6 +5,7 @@ Later wins: the defaults, the environment (``JEFFBOT_SOUNDS_DIR``), ``extras=`` 
 """
 
 import dataclasses
+import enum
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import SettingsError
+from .models import MAX_VOLUME, Mode, Retrigger
 
 PREFIX = "JEFFBOT_"
 MIN_SECRET_BYTES = 32
@@ -49,6 +51,15 @@ def _number(kind: type[int] | type[float], low: float, high: float) -> Reader:
         if not low <= number <= high:
             raise ValueError(allowed)
         return number
+
+    return read
+
+
+def _choice(kind: type[enum.StrEnum]) -> Reader:
+    def read(value: Any) -> enum.StrEnum:
+        if value not in tuple(kind):
+            raise ValueError(f"one of {', '.join(kind)}")
+        return kind(value)
 
     return read
 
@@ -94,6 +105,12 @@ class Settings:
     """Within how many seconds a remote client must authenticate."""
     play_timeout: float = _setting(10.0, _number(float, 0.1, 120))
     """Within how many seconds of a press its sound must begin, joining the channel included."""
+    mode: Mode = _setting(Mode.REPLACE, _choice(Mode))
+    """What a press that does not say does to what plays already: ``replace``, ``overlap``, ``queue`` or ``next``."""
+    retrigger: Retrigger = _setting(Retrigger.RESTART, _choice(Retrigger))
+    """What it does where the same sound plays: ``restart``, ``overlap`` or ``ignore``."""
+    volume: float = _setting(100.0, _number(float, 0, MAX_VOLUME))
+    """How loud it is, percent; other than 100 takes libopus."""
     command_group: str = _setting("", _command_group)
     """Name of a slash command that takes all others as subcommands; empty: they stand alone."""
     ffmpeg: Path | None = _setting(None, _path)
@@ -104,6 +121,12 @@ class Settings:
     """After how many seconds the encoding of one sound is given up."""
     max_sound_seconds: float = _setting(900.0, _number(float, 1, 24 * 3600))
     """The longest sound that is played, seconds."""
+    max_sound_mib: int = _setting(256, _number(int, 1, 1 << 20))
+    """The largest file that is taken for a sound, MiB."""
+    loudness: float = _setting(-16.0, _number(float, -30, -8))
+    """How loud every sound is made, LUFS (EBU R 128); nearer to 0 is louder."""
+    bitrate: int = _setting(96, _number(int, 96, 128))
+    """What Opus aims at, kbit/s on average; 96 is clear stereo music by RFC 7587, section 3.1.1."""
     memory_mib: int = _setting(256, _number(int, 1, 1 << 20))
     """How many MiB of encoded sounds are kept in memory; the least recently used are read from disk again."""
 

@@ -13,7 +13,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from jeffbot.audio.ffmpeg import FFmpeg
+from jeffbot.audio.cache import Entry
+from jeffbot.audio.encoder import Encoder
 from jeffbot.errors import UnloadedError
 from jeffbot.library import catalog as catalog_module
 from jeffbot.library.catalog import Catalog
@@ -49,14 +50,14 @@ def can_listen(port: int) -> bool:
 
 async def test_one_odd_file(make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A file at which encoding fails in a way nobody thought of costs that file alone."""
-    encode = FFmpeg.encode
+    encode = Encoder.encode
 
-    def fail_at_one(self: FFmpeg, file: Path) -> bytes:
+    def fail_at_one(self: Encoder, file: Path) -> Entry:
         if file.name == "high.wav":
             raise RuntimeError("nobody thought of it")
         return encode(self, file)
 
-    monkeypatch.setattr(FFmpeg, "encode", fail_at_one)
+    monkeypatch.setattr(Encoder, "encode", fail_at_one)
     async with make_stage(data_dir=tmp_path / "data", encoders=1) as stage, signed_in(stage) as wire:
         async with asyncio.timeout(PATIENCE):
             while (await wire.ask({"action": "list"}))["sounds"][-1]["duration"] is None:

@@ -4,18 +4,22 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from jeffbot.audio.bank import Packets
+from jeffbot.audio.clip import Clip
 from jeffbot.errors import (
     NoSoundsError,
+    NotPlayingError,
     NoVoiceChannelError,
     SoundNotFoundError,
     UnplayableSoundError,
     VoiceUnavailableError,
 )
-from jeffbot.models import Caller, ChannelId, GuildId, Playback, Seconds, Sound, UserId, VoicePlace
+from jeffbot.events import EventHub
+from jeffbot.models import Caller, ChannelId, GuildId, Mode, PlayOptions, Retrigger, Seconds, Sound, UserId, VoicePlace
+from jeffbot.playback import Encoding, Playback
 from jeffbot.service import RANDOM_TRIES, SoundService
 
 ALICE, BOB = UserId(1), UserId(2)
@@ -58,17 +62,18 @@ class FakeBank:
     version = 4
 
     def __init__(self) -> None:
+        self.encoding = Encoding(3, 3)
         self.unplayable: set[str] = set()
         self.asked: list[str] = []
         self.held: asyncio.Event | None = None
 
-    async def packets(self, sound: Sound) -> Packets:
+    async def clip(self, sound: Sound) -> Clip:
         self.asked.append(sound.name)
         if self.held:
             await self.held.wait()
         if sound.name in self.unplayable:
             raise UnplayableSoundError(sound.name, "it has no audio in it")
-        return (sound.name.encode(),)
+        return Clip([sound.name.encode()])
 
     def duration(self, sound: Sound) -> Seconds | None:
         return 0.02 if sound.name in self.asked else None
@@ -80,21 +85,39 @@ class FakeSession:
 
     channel: str | None = None
     now_playing: Playback | None = None
-    played: list[tuple[str, UserId, Packets]] = field(default_factory=list)
+    queue: tuple[Playback, ...] = ()
+    paused: bool = False
+    volume: float = 100.0
+    played: list[tuple[str, UserId, PlayOptions]] = field(default_factory=list)
+    packets: list[bytes] = field(default_factory=list)
     stops: int = 0
     refuse: bool = False
 
-    async def play(self, sound: Sound, user_id: UserId, place: VoicePlace, packets: Awaitable[Packets]) -> Playback:
+    async def play(
+        self, sound: Sound, user_id: UserId, place: VoicePlace, clip: Awaitable[Clip], options: PlayOptions
+    ) -> Playback:
         if self.refuse:
             raise VoiceUnavailableError("General is full")
-        self.played.append((sound.name, user_id, await packets))
+        self.packets += (await clip).packets
+        self.played.append((sound.name, user_id, options))
         self.channel = place.channel
-        self.now_playing = Playback("p1", sound, user_id, place, 0.02, 0.0)
+        self.now_playing = Playback(sound, user_id, place)
         return self.now_playing
 
-    def stop(self) -> None:
+    def stop(self, playback_id: str | None = None) -> None:
+        if self.now_playing and playback_id in (None, self.now_playing.id):
+            self.now_playing = None
         self.stops += 1
-        self.now_playing = None
+
+    def skip(self) -> bool:
+        skipped, self.now_playing = self.now_playing, None
+        return skipped is not None
+
+    def pause(self, *, paused: bool) -> None:
+        self.paused = paused
+
+    def set_volume(self, percent: float) -> None:
+        self.volume = percent
 
     @property
     def names(self) -> list[str]:
@@ -130,7 +153,7 @@ class Rooms:
 
     def __init__(self, *names: str) -> None:
         self.catalog, self.bank, self.voice = FakeCatalog(*names), FakeBank(), FakeVoice()
-        self.service = SoundService(self.catalog, self.bank, self.voice)
+        self.service = SoundService(self.catalog, self.bank, self.voice, EventHub())
         self.cave = self.voice.session(CAVE)
 
 
@@ -147,7 +170,8 @@ async def test_play(rooms: Rooms) -> None:
     """A press plays the sound's packets where the caller is."""
     playback = await rooms.service.play(ALICE, "b.mp3")
 
-    assert rooms.cave.played == [("b.mp3", ALICE, (b"b.mp3",))]
+    assert rooms.cave.played == [("b.mp3", ALICE, PlayOptions())]
+    assert rooms.cave.packets == [b"b.mp3"]
     assert (playback.sound.name, playback.place) == ("b.mp3", GENERAL)
 
 
@@ -195,6 +219,30 @@ async def test_refused_press_of_an_unplayable_sound(rooms: Rooms) -> None:
 
     with pytest.raises(VoiceUnavailableError, match="full"):
         await rooms.service.play(ALICE, "a.mp3")
+
+
+async def test_options(rooms: Rooms) -> None:
+    """What a press says of mode and volume reaches the guild; what it leaves out is as the settings say."""
+    rooms.service._defaults = PlayOptions(Mode.QUEUE, Retrigger.IGNORE, 50)
+    await rooms.service.play(ALICE, "a.mp3")
+    await rooms.service.play(ALICE, "b.mp3", mode="overlap", retrigger="restart", volume=120, gain=-6)
+    await rooms.service.random(ALICE, mode=Mode.NEXT, volume=10)
+
+    assert [options for _, _, options in rooms.cave.played] == [
+        PlayOptions(Mode.QUEUE, Retrigger.IGNORE, 50),
+        PlayOptions(Mode.OVERLAP, Retrigger.RESTART, 120, -6),
+        PlayOptions(Mode.NEXT, Retrigger.IGNORE, 10),
+    ]
+
+
+@pytest.mark.parametrize(
+    "options", [{"mode": "louder"}, {"retrigger": "no"}, {"volume": 201}, {"volume": -1}, {"gain": 25}]
+)
+async def test_wrong_options(rooms: Rooms, options: dict[str, Any]) -> None:
+    """What cannot be is refused, and nothing plays."""
+    with pytest.raises(ValueError, match=r"louder|no|volume|gain"):
+        await rooms.service.play(ALICE, "a.mp3", **options)
+    assert rooms.cave.played == []
 
 
 # random
@@ -318,11 +366,62 @@ async def test_status(rooms: Rooms) -> None:
     assert status.now_playing.sound.name == "a.mp3"
 
 
+async def test_status_of_encoding(rooms: Rooms) -> None:
+    """While sounds are encoded ahead the status tells how many of them have been; then nothing."""
+    assert rooms.service.status(ALICE).encoding is None
+    rooms.bank.encoding = Encoding(1, 3)
+
+    assert rooms.service.status(ALICE).encoding == Encoding(1, 3)
+
+
 async def test_status_of_nothing(rooms: Rooms) -> None:
     """Not connected is told with nothing in every place."""
     status = rooms.service.status(BOB)
 
     assert (status.connected, status.channel, status.playing, status.now_playing) == (False, None, False, None)
+
+
+# skip, pause, volume
+
+
+async def test_nothing_to_skip_or_pause(rooms: Rooms) -> None:
+    """Without anything playing that is told."""
+    for ask in (rooms.service.skip, rooms.service.pause, rooms.service.resume):
+        with pytest.raises(NotPlayingError):
+            await ask(ALICE)
+
+
+async def test_pause_and_skip(rooms: Rooms) -> None:
+    """What plays can be paused, gone on with, and skipped."""
+    await rooms.service.play(ALICE, "a.mp3")
+    await rooms.service.pause(ALICE)
+    assert rooms.service.status(ALICE).paused
+    await rooms.service.resume(ALICE)
+    assert not rooms.service.status(ALICE).paused
+    await rooms.service.skip(ALICE)
+
+    assert not rooms.service.status(ALICE).playing
+
+
+async def test_stop_one(rooms: Rooms) -> None:
+    """One sound can be stopped alone."""
+    playback = await rooms.service.play(ALICE, "a.mp3")
+    await rooms.service.stop(ALICE, "another")
+    assert rooms.service.status(ALICE).playing
+    await rooms.service.stop(ALICE, playback.id)
+
+    assert not rooms.service.status(ALICE).playing
+
+
+async def test_volume(rooms: Rooms) -> None:
+    """The volume of a guild is changed by those who are in it, within bounds."""
+    await rooms.service.set_volume(ALICE, 30)
+    with pytest.raises(ValueError, match="0 to 200"):
+        await rooms.service.set_volume(ALICE, 300)
+    with pytest.raises(NoVoiceChannelError):
+        await rooms.service.set_volume(BOB, 30)
+
+    assert rooms.cave.volume == 30
 
 
 # sounds

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jeffbot.errors import SettingsError
+from jeffbot.models import Mode, Retrigger
 from jeffbot.settings import Settings
 
 GOOD = "a good secret of thirty-two bytes"
@@ -22,11 +23,17 @@ GIVEN: dict[str, tuple[str, object]] = {
     "token_hours": ("0.5", 0.5),
     "auth_timeout": ("5", 5.0),
     "play_timeout": ("2.5", 2.5),
+    "mode": ("overlap", Mode.OVERLAP),
+    "retrigger": ("ignore", Retrigger.IGNORE),
+    "volume": ("80", 80.0),
     "command_group": ("sound-board_1", "sound-board_1"),
     "ffmpeg": ("/opt/ffmpeg", Path("/opt/ffmpeg")),
     "encoders": ("3", 3),
     "encode_timeout": ("10", 10.0),
     "max_sound_seconds": ("30", 30.0),
+    "max_sound_mib": ("20", 20),
+    "loudness": ("-20", -20.0),
+    "bitrate": ("128", 128),
     "memory_mib": ("64", 64),
 }
 """By setting: what the environment says, and what comes of it."""
@@ -44,6 +51,11 @@ WRONG: list[tuple[str, object, str]] = [
     ("play_timeout", "inf", "a number from 0.1 to 120"),
     ("play_timeout", False, "a number from 0.1 to 120"),
     ("token_hours", "0", "a number from"),
+    ("mode", "louder", "one of replace, overlap, queue, next"),
+    ("retrigger", [], "one of restart, overlap, ignore"),
+    ("volume", "201", "a number from 0 to 200"),
+    ("loudness", "-31", "a number from -30 to -8"),
+    ("bitrate", "64", "a whole number from 96 to 128"),
     ("encoders", "0", "a whole number from 1 to 64"),
     ("memory_mib", "0", "a whole number from 1"),
     ("ws_host", 5, "text"),

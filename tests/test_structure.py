@@ -18,21 +18,23 @@ ALL = {path.stem for path in PACKAGE.glob("[!_]*")}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "models": set(),
+    "playback": {"models"},
+    "events": {"playback"},
     "tasks": set(),
-    "settings": {"errors"},
+    "settings": {"errors", "models"},
     "library": BOTTOM,
     "audio": BOTTOM,
-    "voice": BOTTOM | {"audio"},
-    "service": {"errors", "models", "tasks", "audio"},
+    "voice": BOTTOM | {"audio", "playback"},
+    "service": {"errors", "models", "tasks", "audio", "playback", "events"},
     "host": BOTTOM,
-    "ws": BOTTOM | {"service"},
+    "ws": BOTTOM | {"service", "playback"},
     "app": ALL - {"cogs", "cli", "client", "demo", "sandbox"},
     "cogs": ALL - {"cli", "client", "demo", "sandbox"},
     "client": BOTTOM | {"ws"},
     "cli": ALL - {"cogs"},
     "demo": ALL - {"cogs"},
     "sandbox": set(),
-    "__init__": {"errors", "models", "service"},
+    "__init__": {"errors", "models", "playback", "service"},
     "__main__": {"cli"},
 }
 """By room of the package: the other rooms it may import."""
@@ -57,6 +59,9 @@ SEED_CODES = {
     "status_error",
     "internal_error",
 }
+
+
+OWN_CODES = {"invalid_field"}
 
 
 def modules() -> list[Path]:
@@ -100,7 +105,7 @@ def test_service_knows_no_transport() -> None:
     service = Path("service.py")
 
     assert not {name[0] for name in imports(service)} & {"nextcord", "aiohttp", "msgspec"}
-    assert {name for name in own(service) if name[0] == "audio"} == {("audio", "bank", "Packets")}
+    assert {name for name in own(service) if name[0] == "audio"} == {("audio", "clip", "Clip")}
 
 
 @pytest.mark.parametrize("module", [module for module in modules() if room(module) != "cogs"], ids=str)
@@ -121,6 +126,7 @@ def test_only_demo_and_cli_import_the_sandbox() -> None:
     [
         ("jeffbot", ["jeffbot.cogs", "jeffbot.sandbox", "nextcord", "aiohttp", "numpy", "joserfc"]),
         ("jeffbot.cogs.sound", ["jeffbot.sandbox", "numpy", "joserfc", "cryptography"]),
+        ("jeffbot.sandbox", ["jeffbot.service", "jeffbot.audio", "nextcord"]),
     ],
 )
 def test_import_is_light(module: str, absent: list[str]) -> None:
@@ -138,9 +144,21 @@ def test_import_is_light(module: str, absent: list[str]) -> None:
     assert ran.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("name", jeffbot.__all__)
+def test_public_names(name: str) -> None:
+    """What the package offers is there when it is asked for, and listed."""
+    assert getattr(jeffbot, name)
+    assert name in dir(jeffbot)
+
+
+def test_no_other_names() -> None:
+    """What there is not is missed as anywhere."""
+    assert not hasattr(jeffbot, "SoundBoard")
+
+
 def test_codes_of_the_seed() -> None:
     """The codes are exactly those of the seed's protocol."""
-    assert {str(code) for code in ErrorCode} == SEED_CODES
+    assert {str(code) for code in ErrorCode} == SEED_CODES | OWN_CODES
 
 
 def errors(root: type[SoundboardError]) -> Iterator[type[SoundboardError]]:

@@ -1,81 +1,126 @@
-"""Every sound as Opus packets, ready to send.
+"""Every sound as a clip of Opus packets, ready to send.
 
 A sound is encoded once, kept on disk under the hash of its content, and held in memory while it is in use. Cost:
-memory grows with the encoded bytes up to its budget, disk with the distinct contents; a packet costs ~33 bytes beyond
-its own.
+memory grows with the encoded bytes up to its budget, disk with the distinct contents.
 """
 
 import asyncio
-import contextlib
-import hashlib
 import logging
-import os
-import tempfile
 import time
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from ..errors import UnplayableSoundError, printable
-from ..models import PACKET_SECONDS, Seconds, Sound, duration_of
-from .ffmpeg import PROFILE, FFmpeg, FFmpegError, FFmpegInputError
-from .opus import OggError, read_packets
+from ..models import Seconds, Sound, duration_of
+from ..settings import Settings
+from .cache import Cache
+from .clip import Clip, GrowingClip
+from .encoder import Encoder
+from .ffmpeg import FFmpeg, find_ffmpeg
+from .loudness import Level
+from .memory import Memory
+from .progress import Progress
+from .store import GONE, BadContentError, Store
 
 logger = logging.getLogger(__name__)
 
 type Packets = tuple[bytes, ...]
 type _Version = tuple[str, int, int]
 
-GONE = "the file is gone"
 LOOK_TIMEOUT: Seconds = 0.05
 """How long a press waits to learn whether its file is still there."""
-_UNFINISHED = ".new-"
-_UNFINISHED_GRACE: Seconds = 60.0
-_PACKET_OVERHEAD = 33 + 8  # CPython's bytes object and the tuple's reference to it
+STREAMS = 16
+"""How many sounds never encoded can be streamed at once; a further press waits for a place, or for the encoding."""
 
 
-class _BadContentError(UnplayableSoundError):
-    """The file itself is at fault, and stays so until it changes."""
+class _Known(NamedTuple):
+    duration: Seconds
+    level: Level
 
 
-class _FileState(NamedTuple):
-    size: int
-    modified_ns: int
-    inode: int
+@dataclass(eq=False)
+class _Job:
+    """Getting one sound's clip, from disk or by encoding; all who press it meanwhile share it."""
+
+    missed: "asyncio.Future[None]"
+    """Done when it turns out that the sound has to be encoded."""
+    clip: "asyncio.Task[Clip]"
+    pressed: bool = False
+    """Whether someone wants to hear it now."""
+    stream: "asyncio.Future[Clip] | None" = None
+    """Done when the first packet of the stream is there."""
 
 
 class SoundBank:
-    """The packets of all sounds. Use it as an async context manager: leaving it ends every encoding."""
+    """The clips of all sounds. Use it as an async context manager: leaving it ends every encoding."""
 
-    def __init__(self, ffmpeg: FFmpeg, folder: Path, *, encoders: int, memory_bytes: int, max_seconds: Seconds) -> None:
+    def __init__(
+        self,
+        ffmpeg: FFmpeg,
+        folder: Path,
+        *,
+        encoders: int,
+        memory_bytes: int,
+        max_seconds: Seconds,
+        max_bytes: int = 256 << 20,
+        loudness: float = -16.0,
+        bitrate: int = 96,
+    ) -> None:
         self._ffmpeg = ffmpeg
-        self._folder = folder
+        encoder = Encoder(ffmpeg, folder, max_seconds=max_seconds, loudness=loudness, bitrate=bitrate)
+        self._cache = Cache(folder, encoder.profile)
+        self._store = Store(self._cache, encoder, max_bytes=max_bytes)
+        self._memory: Memory[_Version] = Memory(memory_bytes)
         self._encoders = encoders
-        self._max_seconds = max_seconds
-        self._memory_bytes = memory_bytes
         self.version = 0
-        self._held: OrderedDict[_Version, Packets] = OrderedDict()
-        self._held_bytes = 0
-        self._closed = False
-        self._durations: dict[_Version, Seconds] = {}
+        """Grows with every duration that becomes known."""
+        self.encoding = Progress()
+        """How far the sounds of the last :meth:`prepare` are."""
+        self._known: dict[_Version, _Known] = {}
         self._refused: dict[_Version, UnplayableSoundError] = {}
-        self._fetching: dict[_Version, asyncio.Task[Packets]] = {}
-        self._pool = ThreadPoolExecutor(encoders + 1, "jeffbot-encoder")  # one is always left for a press
+        self._jobs: dict[_Version, _Job] = {}
+        self._streaming: set[asyncio.Future[None]] = set()
+        self._closed = False
+        self._readers = ThreadPoolExecutor(encoders + 1, "jeffbot-reader")  # one is always left for a press
+        self._workers = ThreadPoolExecutor(encoders, "jeffbot-encoder")
+        self._streamers = ThreadPoolExecutor(STREAMS, "jeffbot-streamer")
         self._looker = ThreadPoolExecutor(1, "jeffbot-looker")
 
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The bank that the settings describe.
+
+        Raises:
+            FFmpegMissingError: There is no ffmpeg on this machine.
+        """
+        longest = settings.max_sound_seconds
+        return cls(
+            FFmpeg(find_ffmpeg(settings.ffmpeg), timeout=settings.encode_timeout, max_seconds=longest),
+            settings.data_dir / "opus",
+            encoders=settings.encoders,
+            memory_bytes=settings.memory_mib << 20,
+            max_seconds=longest,
+            max_bytes=settings.max_sound_mib << 20,
+            loudness=settings.loudness,
+            bitrate=settings.bitrate,
+        )
+
     async def __aenter__(self) -> Self:
-        await asyncio.get_running_loop().run_in_executor(self._pool, _remove_unfinished, self._folder)
+        await self._in(self._readers, self._cache.remove_unfinished)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._closed = True
-        self._ffmpeg.close()  # so that every fetch under way ends at once
+        self._ffmpeg.close()  # so that every run under way ends at once
         try:
-            await asyncio.gather(*self._fetching.values(), return_exceptions=True)
+            jobs = [job.clip for job in self._jobs.values()]
+            await asyncio.gather(*jobs, *self._streaming, return_exceptions=True)
         finally:
-            self._pool.shutdown()
+            for pool in (self._readers, self._workers, self._streamers):
+                pool.shutdown()
             self._looker.shutdown(wait=False)
 
     async def check_ffmpeg(self) -> str:
@@ -84,183 +129,187 @@ class SoundBank:
         Raises:
             FFmpegMissingError: It cannot be used.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._ffmpeg.check)
+        return await self._in(self._readers, self._ffmpeg.check)
 
     def duration(self, sound: Sound) -> Seconds | None:
         """How long a sound is; None while it has not been encoded."""
-        return self._durations.get(_version(sound))
+        known = self._known.get(_version(sound))
+        return known.duration if known else None
 
-    def ready(self, sound: Sound) -> Packets | None:
-        """The packets if they are in memory."""
-        version = _version(sound)
-        packets = self._held.get(version)
-        if packets is not None:
-            self._held.move_to_end(version)
-        return packets
+    def level(self, sound: Sound) -> Level | None:
+        """How loud a sound was and what was done about it; None while it has not been encoded."""
+        known = self._known.get(_version(sound))
+        return known.level if known else None
 
-    async def packets(self, sound: Sound) -> Packets:
-        """The sound as Discord wants it: one Opus packet per 20 ms, 48 kHz, stereo.
+    def ready(self, sound: Sound) -> Clip | None:
+        """The clip if it is in memory."""
+        return self._memory.get(_version(sound))
 
-        Takes one ffmpeg run for a sound never met before. Cancelling it lets the encoding go on for others.
+    async def clip(self, sound: Sound) -> Clip:
+        """The sound's clip, as soon as it can be played.
+
+        From memory or disk it is complete. A sound never encoded comes as ffmpeg hands it on, not levelled, once its
+        first packet is there; it is encoded beside that, so that a later press gets the levelled clip. Cancelling a
+        call takes nothing from others.
 
         Raises:
             UnplayableSoundError: The file gives no audio, is too long or is gone.
         """
+        return await self._held(sound) or await self._soonest(self._job(sound), sound)
+
+    async def packets(self, sound: Sound) -> Packets:
+        """All of the sound's packets, levelled.
+
+        Raises:
+            UnplayableSoundError: As for :meth:`clip`.
+        """
+        clip = await self._held(sound)
+        if clip is None:
+            clip = await asyncio.shield(self._job(sound).clip)
+        return tuple(clip.packets)
+
+    async def prepare(self, sounds: Iterable[Sound]) -> Progress:
+        """Encode ahead all sounds not yet encoded, ``encoders`` at a time, and hold as many as memory allows.
+
+        A sound that cannot be encoded is logged and left. What is known of sounds other than these is forgotten.
+
+        Returns:
+            What came of it: :attr:`encoding` until the next call.
+        """
+        versions = {_version(sound): sound for sound in sounds}
+        self._known = {version: known for version, known in self._known.items() if version in versions}
+        self._refused = {version: error for version, error in self._refused.items() if version in versions}
+        self._memory.keep(versions)
+        settled = self._known.keys() | self._refused.keys()
+        wanted = [sound for version, sound in versions.items() if version not in settled]
+        progress = self.encoding = Progress(len(wanted))
+        began = time.monotonic()
+        if wanted:
+            logger.info("sounds to prepare: %d", len(wanted))
+        left = iter(wanted)
+        await asyncio.gather(*(self._prepare_each(left, progress) for _ in range(self._encoders)))
+        if wanted:
+            logger.info("prepared in %.1f s: %s", time.monotonic() - began, progress)
+        return progress
+
+    async def _prepare_each(self, sounds: Iterable[Sound], progress: Progress) -> None:
+        for sound in sounds:
+            try:
+                self._check(sound)
+                job = self._job(sound)
+                await asyncio.shield(job.clip)
+            except UnplayableSoundError as error:
+                logger.warning("%s", error)
+                progress.refused.append(error)
+            except Exception:  # a boundary: one odd file must not end the soundboard
+                logger.exception("trouble with %s", printable(sound.name))
+                progress.refused.append(
+                    UnplayableSoundError(sound.name, "a fault of the soundboard; its log says more")
+                )
+            else:
+                if job.missed.done():
+                    progress.encoded += 1
+                else:
+                    progress.cached += 1
+
+    def _check(self, sound: Sound) -> None:
         if self._closed:
             raise UnplayableSoundError(sound.name, "shutting down")
         if refused := self._refused.get(_version(sound)):
             raise UnplayableSoundError(sound.name, refused.reason)
-        packets = self.ready(sound)
-        if packets is None:
-            return await asyncio.shield(self._fetch(sound))
-        await self._look_for(sound)
-        return packets
+
+    async def _held(self, sound: Sound) -> Clip | None:
+        """The clip from memory, for a press."""
+        self._check(sound)
+        version = _version(sound)
+        clip = self._memory.get(version)
+        if clip:
+            self._memory.play(version, clip)
+            await self._look_for(sound)
+        return clip
 
     async def _look_for(self, sound: Sound) -> None:
         """Refuse a sound whose file is gone, though the library has not noticed yet; a slow disk is not waited for."""
-        looking = asyncio.get_running_loop().run_in_executor(self._looker, sound.file.exists)
+        looking = self._in(self._looker, sound.file.exists)
         done, _ = await asyncio.wait([looking], timeout=LOOK_TIMEOUT)
         if done and not looking.result():
             raise UnplayableSoundError(sound.name, GONE)
 
-    async def prepare(self, sounds: Iterable[Sound]) -> None:
-        """Encode ahead all sounds not yet encoded, ``encoders`` at a time, and hold as many as memory allows.
+    async def _soonest(self, job: _Job, sound: Sound) -> Clip:
+        """The clip of a job, or the stream of a sound that has to be encoded: whichever is there first."""
+        job.pressed = True
+        await _either(job.clip, job.missed)
+        if job.clip.done():
+            return job.clip.result()
+        stream = job.stream = job.stream or self._start_stream(sound)
+        await _either(job.clip, stream)
+        levelled = job.clip.done() and (not job.clip.exception() or not stream.done())
+        return job.clip.result() if levelled else stream.result()
 
-        A sound that cannot be encoded is logged and left. What is known of sounds other than these is forgotten.
-        """
-        versions = {_version(sound): sound for sound in sounds}
-        self._durations = {version: length for version, length in self._durations.items() if version in versions}
-        self._refused = {version: error for version, error in self._refused.items() if version in versions}
-        known = self._durations.keys() | self._refused.keys()
-        wanted = iter([sound for version, sound in versions.items() if version not in known])
-        await asyncio.gather(*(self._prepare_each(wanted) for _ in range(self._encoders)))
-
-    async def _prepare_each(self, sounds: Iterable[Sound]) -> None:
-        for sound in sounds:
-            try:
-                await self.packets(sound)
-            except UnplayableSoundError as error:
-                logger.warning("%s", error)
-            except Exception:  # a boundary: one odd file must not end the soundboard
-                logger.exception("trouble with %s", printable(sound.name))
-
-    def _fetch(self, sound: Sound) -> "asyncio.Task[Packets]":
+    def _job(self, sound: Sound) -> _Job:
         version = _version(sound)
-        task = self._fetching.get(version)
-        if task is None:
-            task = asyncio.create_task(self._load(sound), name=f"jeffbot fetch {sound.name}")
-            self._fetching[version] = task
-            task.add_done_callback(lambda done: self._fetched(version, done))
-        return task
+        job = self._jobs.get(version)
+        if job is None:
+            missed = asyncio.get_running_loop().create_future()
+            task = asyncio.create_task(self._load(sound, missed), name=f"jeffbot encode {sound.name}")
+            job = self._jobs[version] = _Job(missed, task)
+            task.add_done_callback(lambda done: self._job_ended(version, done))
+        return job
 
-    def _fetched(self, version: _Version, task: "asyncio.Task[Packets]") -> None:
-        del self._fetching[version]
+    def _job_ended(self, version: _Version, task: "asyncio.Task[Clip]") -> None:
+        del self._jobs[version]
         if not task.cancelled():
             task.exception()  # seen: whoever awaited it has it too
 
-    async def _load(self, sound: Sound) -> Packets:
+    async def _load(self, sound: Sound, missed: "asyncio.Future[None]") -> Clip:
         version = _version(sound)
-        loop = asyncio.get_running_loop()
         try:
-            packets = await loop.run_in_executor(self._pool, self._read_or_encode, sound)
-        except _BadContentError as error:
+            found = await self._in(self._readers, self._store.find, sound)
+            entry = found.entry
+            if entry is None:
+                missed.set_result(None)
+                entry = await self._in(self._workers, self._store.encode, sound, found)
+        except BadContentError as error:
             self._refused[version] = error
             raise
-        if version not in self._durations:
-            self._durations[version] = duration_of(packets)
+        if version not in self._known:
+            self._known[version] = _Known(duration_of(entry.packets), entry.level)
             self.version += 1
-        self._hold(version, packets)
-        return packets
+        clip = Clip(entry.packets)
+        hold = self._memory.play if self._jobs[version].pressed else self._memory.add
+        hold(version, clip)
+        return clip
 
-    def _hold(self, version: _Version, packets: Packets) -> None:
-        self._held[version] = packets
-        self._held_bytes += _cost(packets)
-        while self._held_bytes > self._memory_bytes and len(self._held) > 1:
-            _, dropped = self._held.popitem(last=False)
-            self._held_bytes -= _cost(dropped)
+    def _start_stream(self, sound: Sound) -> "asyncio.Future[Clip]":
+        loop = asyncio.get_running_loop()
+        first: asyncio.Future[Clip] = loop.create_future()
+        clip = GrowingClip()
 
-    def _read_or_encode(self, sound: Sound) -> Packets:
-        """Runs in the pool."""
-        try:
-            before = _state(sound.file)
-            with sound.file.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if before.size == 0:
-                raise _BadContentError(sound.name, "the file is empty")
-        except FileNotFoundError:
-            raise UnplayableSoundError(sound.name, GONE) from None
-        except OSError as error:
-            raise UnplayableSoundError(sound.name, f"the file cannot be read ({error.strerror})") from error
-        kept = self._folder / f"{digest}.{PROFILE}.opus"
-        packets = _read(kept)
-        if packets is None:
-            stream, packets = self._encode(sound)
-            try:
-                if _state(sound.file) == before:  # else what was encoded may not be what was hashed
-                    _write(kept, stream)
-            except OSError as error:
-                logger.warning("an encoded sound could not be kept on disk: %s", error)
-        return packets
+        def begun() -> None:
+            loop.call_soon_threadsafe(first.set_result, clip)
 
-    def _encode(self, sound: Sound) -> tuple[bytes, Packets]:
-        try:
-            stream = self._ffmpeg.encode(sound.file)
-            packets = read_packets(stream)
-        except FFmpegInputError as error:
-            raise _BadContentError(sound.name, str(error)) from error
-        except FFmpegError as error:
-            raise UnplayableSoundError(sound.name, str(error)) from error
-        except OggError as error:
-            raise _BadContentError(sound.name, "it has no audio in it") from error
-        if not packets:
-            raise _BadContentError(sound.name, "it has no audio in it")
-        if duration_of(packets) > self._max_seconds + PACKET_SECONDS:
-            raise _BadContentError(sound.name, f"it is longer than {self._max_seconds:g} s")
-        return stream, packets
+        running = self._in(self._streamers, self._store.stream, sound, clip, begun)
+        self._streaming.add(running)
+
+        def ended(run: "asyncio.Future[None]") -> None:
+            self._streaming.discard(run)
+            if error := run.exception():
+                first.set_exception(error)
+                first.exception()  # seen: the sound may have been encoded meanwhile
+
+        running.add_done_callback(ended)
+        return first
+
+    @staticmethod
+    def _in[*Args, Result](
+        pool: ThreadPoolExecutor, function: Callable[[*Args], Result], *args: *Args
+    ) -> "asyncio.Future[Result]":
+        return asyncio.get_running_loop().run_in_executor(pool, function, *args)
 
 
 def _version(sound: Sound) -> _Version:
     return sound.path, sound.size, sound.modified_ns
 
 
-def _state(file: Path) -> _FileState:
-    stat = file.stat()
-    return _FileState(stat.st_size, stat.st_mtime_ns, stat.st_ino)
-
-
-def _cost(packets: Packets) -> int:
-    return sum(len(packet) + _PACKET_OVERHEAD for packet in packets)
-
-
-def _read(kept: Path) -> Packets | None:
-    """What is kept on disk; None when there is nothing, or nothing whole."""
-    try:
-        return read_packets(kept.read_bytes()) or None
-    except FileNotFoundError:
-        return None
-    except (OSError, OggError) as error:
-        logger.warning("a kept sound is damaged and is encoded anew: %s", error)
-        return None
-
-
-def _remove_unfinished(folder: Path) -> None:
-    """What a crash left of files being written; a minute's grace for another process that is writing one."""
-    for file in folder.glob(f"{_UNFINISHED}*"):
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - file.stat().st_mtime > _UNFINISHED_GRACE:
-                file.unlink()
-
-
-def _write(kept: Path, stream: bytes) -> None:
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=kept.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(stream)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(kept)
-    except BaseException:  # whatever it was, no half-written file stays; raised on
-        temporary.unlink(missing_ok=True)
-        raise
+async def _either(*futures: "asyncio.Future[Any]") -> None:
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)

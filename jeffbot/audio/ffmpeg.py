@@ -1,47 +1,27 @@
-"""ffmpeg: found, checked, and run within bounds.
+"""ffmpeg: found, checked, and run within bounds. Its commands are built with ffmpeg-python."""
 
-Commands are built with ffmpeg-python and run in threads, never on the event loop. Input is restricted to audio
-container formats: a playlist that calls itself ``.mp3`` would otherwise make ffmpeg read other files.
-"""
-
-import contextlib
 import importlib
-import logging
 import os
 import re
 import shutil
 import signal
-import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Any
 
-from ..errors import FFmpegMissingError
-from ..models import PACKET_SECONDS, Seconds
+from ..errors import FFmpegMissingError, printable
+from ..models import Seconds
+from .process import LOW_PRIORITY, Ended, Limits, Run
 
-logger = logging.getLogger(__name__)
-
-FORMATS = "aac,aiff,flac,matroska,mov,mp3,ogg,wav"
-"""Demuxers that may open a sound (``ffmpeg -demuxers``); none of them follows references to other files."""
-BITRATE = "96k"
-"""Target of the encoder, VBR; clear stereo music by RFC 7587, section 3.1.1."""
-PROFILE = "opus-96k-20ms-1"
-"""Names how a sound is encoded; a change of the arguments below changes it, so that no old cache is read."""
-_LOW_PRIORITY = 10
+PCM_BYTES_PER_SECOND = 48_000 * 2 * 4
+"""48 kHz, stereo, 32 bits."""
 _CHECK_TIMEOUT: Seconds = 15.0
-_KILL_TIMEOUT: Seconds = 5.0
-_STDERR_BYTES = 4096
-_MAGIC = (
-    (b"WAVE", 8, "wav"),
-    (b"OggS", 0, "ogg"),
-    (b"fLaC", 0, "flac"),
-    (b"ftyp", 4, "mov"),
-    (b"\x1aE\xdf\xa3", 0, "matroska"),
-    (b"AIFF", 8, "aiff"),
-    (b"AIFC", 8, "aiff"),
-)
-
-
-_PREFIX = re.compile(r"^(\[[^]]*\]\s*)?(Error opening input( files?)?)?[\s:.]*")
+_PREFIX = re.compile(r"^(\[[^]]*\]\s*)*(Error opening input( files?)?)?[\s:.]*")
+_TOO_MANY_STREAMS = "exceeds max_streams"
+_DISK_FULL = "No space left on device"
+_FROM_OUTSIDE = {"SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"}
+"""Signals that tell nothing of the input."""
 
 
 class FFmpegError(Exception):
@@ -49,7 +29,7 @@ class FFmpegError(Exception):
 
 
 class FFmpegInputError(FFmpegError):
-    """ffmpeg ran, and refused the input."""
+    """ffmpeg ran, and the input is at fault."""
 
 
 def find_ffmpeg(configured: Path | None) -> Path:
@@ -72,13 +52,19 @@ def find_ffmpeg(configured: Path | None) -> Path:
 
 
 class FFmpeg:
-    """One ffmpeg program. Its methods block: call them in threads. :meth:`close` ends every run."""
+    """One ffmpeg program. Its methods block: call them in threads. :meth:`close` ends every run.
+
+    Args:
+        program: Its place.
+        timeout: How long a run may take, and how much of a processor's time.
+        max_seconds: The longest sound there may be; no run writes a file larger than such a sound's PCM.
+    """
 
     def __init__(self, program: Path, *, timeout: Seconds, max_seconds: Seconds) -> None:
         self._program = str(program)
         self._timeout = timeout
-        self._max_seconds = max_seconds
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._file_bytes = int((max_seconds + 2) * PCM_BYTES_PER_SECOND)
+        self._running: set[Run] = set()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -89,125 +75,110 @@ class FFmpeg:
             FFmpegMissingError: It does not run, or cannot encode Opus.
         """
         try:
-            version = self._run([self._program, "-hide_banner", "-version"], _CHECK_TIMEOUT)
-            encoders = self._run([self._program, "-hide_banner", "-encoders"], _CHECK_TIMEOUT)
+            version = self._ask("-version")
+            encoders = self._ask("-encoders")
         except FFmpegError as error:
             raise FFmpegMissingError(f"{self._program} does not run ({error})") from error
         if b" libopus " not in encoders:
             raise FFmpegMissingError(f"{self._program} was built without libopus, the Opus encoder")
         return version.splitlines()[0].decode(errors="replace") if version else ""
 
-    def encode(self, file: Path) -> bytes:
-        """The first audio stream of a file as Ogg/Opus: 48 kHz, stereo, packets of 20 ms.
+    def run(
+        self,
+        output: Any,
+        consume: Callable[[bytes], object] = len,
+        *,
+        stdin: IO[bytes] | None = None,
+        stdout: IO[bytes] | None = None,
+        file: Path | None = None,
+        level: str = "error",
+        urgent: bool = False,
+    ) -> str:
+        """Run what ffmpeg-python has put together.
 
-        What is longer than the limit is cut one second past it, so that the caller can tell.
+        Args:
+            output: Its last node.
+            consume: Gets standard output piece by piece, where it does not go to a file.
+            stdin: What comes on standard input.
+            stdout: The file that standard output goes to.
+            file: The sound that is read; without one, an error is never the input's.
+            level: How much ffmpeg says.
+            urgent: Whether someone waits for it; else the machine's other work comes first.
+
+        Returns:
+            What it said; of much, the beginning and the end.
 
         Raises:
-            FFmpegError: ffmpeg cannot read it, or took too long.
+            FFmpegInputError: ffmpeg cannot read the sound.
+            FFmpegError: It did not start, was killed or took too long.
         """
-        import ffmpeg  # noqa: PLC0415 - ten milliseconds that only this thread needs to wait for
-
-        source = ffmpeg.input(
-            f"file:{os.path.abspath(file)}",  # noqa: PTH100 - resolve() would follow links
-            format_whitelist=FORMATS,
-            **({"f": container} if (container := sniff(file)) else {}),
-            protocol_whitelist="file",
-            t=self._max_seconds + 1,
-        )
-        output = source.output(
-            "pipe:1",
-            format="opus",
-            map_metadata=-1,
-            vn=None,
-            sn=None,
-            dn=None,
-            acodec="libopus",
-            audio_bitrate=BITRATE,
-            vbr="on",
-            application="audio",
-            frame_duration=int(PACKET_SECONDS * 1000),
-            ar=48000,
-            ac=2,
-            threads=1,
-        ).global_args("-nostdin", "-hide_banner", "-loglevel", "error")
-        try:
-            return self._run(output.compile(cmd=self._program), self._timeout)
-        except FFmpegInputError as error:
-            raise FFmpegInputError(_reason(str(error), os.path.abspath(file))) from None  # noqa: PTH100
+        words = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", f"level+{level}")
+        command = output.global_args(*words).compile(cmd=self._program)
+        limits = Limits(self._timeout, self._file_bytes, 0 if urgent else LOW_PRIORITY)
+        ended = self._run(command, limits, consume, stdin, stdout)
+        if ended.code == 0 and not (file and _TOO_MANY_STREAMS in ended.errors):
+            return ended.errors
+        reason = _reason(ended, os.path.abspath(file) if file else None)  # noqa: PTH100 - resolve() would follow links
+        if file is None or _DISK_FULL in reason:
+            raise FFmpegError(reason)
+        raise FFmpegInputError(reason)
 
     def close(self) -> None:
         """Kill what runs, and let nothing more start."""
         with self._lock:
             self._closed = True
-            for process in self._running:
-                _kill(process)
+            for run in self._running:
+                run.kill()
 
-    def _run(self, command: list[str], timeout: Seconds) -> bytes:
+    def _ask(self, option: str) -> bytes:
+        answer = bytearray()
+        ended = self._run(
+            [self._program, "-hide_banner", option], Limits(_CHECK_TIMEOUT, self._file_bytes), answer.extend
+        )
+        if ended.code != 0:
+            raise FFmpegError(_reason(ended, None))
+        return bytes(answer)
+
+    def _run(
+        self,
+        command: list[str],
+        limits: Limits,
+        consume: Callable[[bytes], object],
+        stdin: IO[bytes] | None = None,
+        stdout: IO[bytes] | None = None,
+    ) -> Ended:
         with self._lock:
             if self._closed:
                 raise FFmpegError("shutting down")
             try:
-                process = subprocess.Popen(  # noqa: S603 - arguments are built here, without a shell
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-                    start_new_session=True,  # so that all of it can be killed at once
-                )
+                run = Run(command, limits, stdin=stdin, stdout=stdout)
             except OSError as error:
                 raise FFmpegError(f"ffmpeg does not start: {error.strerror}") from error
-            self._running.add(process)
+            self._running.add(run)
         try:
-            if hasattr(os, "setpriority"):
-                with contextlib.suppress(ProcessLookupError):  # it has ended already
-                    os.setpriority(os.PRIO_PROCESS, process.pid, _LOW_PRIORITY)
-            output, errors = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            _kill(process)
-            process.communicate(timeout=_KILL_TIMEOUT)
-            raise FFmpegError(f"not done within {timeout:g} s") from None
+            ended = run.wait(consume)
         finally:
             with self._lock:
-                self._running.discard(process)
-        if process.returncode < 0:
-            raise FFmpegError("ffmpeg was ended by a signal")
-        if process.returncode != 0:
-            raise FFmpegInputError(errors[-_STDERR_BYTES:].decode(errors="replace"))
-        return output
+                self._running.discard(run)
+        if ended.timed_out:
+            raise FFmpegError(f"not done within {limits.seconds:g} s")
+        if ended.code < 0 and signal.Signals(-ended.code).name in _FROM_OUTSIDE:
+            raise FFmpegError("shutting down" if self._closed else "ffmpeg was ended by a signal")
+        return ended
 
 
-def sniff(file: Path) -> str | None:
-    """The demuxer for a file by its first bytes; None where they do not tell.
-
-    Left to guess, ffmpeg takes some tones in a WAV file for a television stream.
-    """
-    try:
-        with file.open("rb") as opened:
-            head = opened.read(12)
-    except OSError:  # ffmpeg will say what it is
-        return None
-    for magic, offset, container in _MAGIC:
-        if head[offset : offset + len(magic)] == magic:
-            return container
-    return None
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a program and what it has started."""
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError):  # it has ended already
-            os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
-
-
-def _reason(errors: str, file: str) -> str:
+def _reason(ended: Ended, file: str | None) -> str:
     """What ffmpeg said last that speaks of the input, without the file's place and the demuxer's address."""
-    lines = [line.strip() for line in errors.splitlines()]
-    if any("whitelist" in line.lower() for line in lines):
+    if ended.code < 0:
+        return f"ffmpeg broke down over it ({signal.Signals(-ended.code).name})"
+    lines = [line for line in ended.errors.splitlines() if "[error]" in line or "[fatal]" in line]
+    if any("format not on whitelist" in line.lower() for line in lines):
         return "its format is not one of the allowed audio formats"
-    folder = os.path.dirname(file)  # noqa: PTH120 - ffmpeg changes odd characters of the name, so that is not looked for
-    said = [line.rpartition(": ")[2] if folder in line else line for line in lines]
-    told = [_PREFIX.sub("", line) for line in said if line and folder not in line and "Conversion failed" not in line]
-    return f"ffmpeg cannot read it ({(told and told[-1]) or 'it gave no reason'})"
+    if any(_TOO_MANY_STREAMS in line for line in lines):
+        return "it has too many streams"
+    if file:
+        folder = os.path.dirname(file)  # noqa: PTH120 - ffmpeg changes odd characters of the name: not looked for
+        lines = [line.rpartition(": ")[2] if folder in line else line for line in lines]
+        lines = [line for line in lines if folder not in line]
+    told = [said for line in lines if (said := _PREFIX.sub("", line)) and "Conversion failed" not in said]
+    return f"ffmpeg cannot read it ({printable(told[-1]) if told else 'it gave no reason'})"

@@ -23,7 +23,8 @@ from jeffbot.host import (
     remember_commands,
     repair_loop,
 )
-from jeffbot.models import Caller, GuildId, Playback, Seconds, Sound, UserId
+from jeffbot.models import Caller, GuildId, Seconds, Sound, UserId
+from jeffbot.playback import Playback
 from jeffbot.service import SoundService
 from jeffbot.settings import Settings
 from jeffbot.tasks import start_now
@@ -216,11 +217,7 @@ class SoundCog(commands.Cog, name="Sound"):
             status = self.service.status(_caller(interaction))
             place = f"In **{_plain(status.channel)}**" if status.channel else "In no voice channel"
             now = status.now_playing
-            playing = (
-                f"playing **{_plain(now.sound.title)}** ({now.position:.1f} of {now.duration:.1f} s)"
-                if now
-                else "playing nothing"
-            )
+            playing = f"playing **{_plain(now.sound.title)}** ({_heard(now)})" if now else "playing nothing"
             return f"{place}, {playing}. {status.sound_count} sounds in the library."
 
         await _answer(interaction, show())
@@ -271,7 +268,13 @@ class _NotInServerError(SoundboardError):
 
 
 def _playing(playback: Playback) -> str:
-    return f"Playing **{_plain(playback.sound.title)}** in **{_plain(playback.place.channel)}**."
+    verb = "Playing" if playback.started_at else "Next comes"
+    return f"{verb} **{_plain(playback.sound.title)}** in **{_plain(playback.place.channel)}**."
+
+
+def _heard(playback: Playback) -> str:
+    length = "?" if playback.duration is None else f"{playback.duration:.1f}"
+    return f"{playback.position:.1f} of {length} s"
 
 
 def _plain(text: str | None) -> str:

@@ -6,17 +6,23 @@ Each repair names what it mends in Nextcord 3.2 and does no harm to a Nextcord t
 import asyncio
 import contextlib
 import logging
+import socket
 import threading
+import time
 from collections.abc import Coroutine
 from typing import Any, cast
 
 import aiohttp
 import nextcord
-from nextcord.gateway import DiscordClientWebSocketResponse, DiscordVoiceWebSocket
+from nextcord.gateway import DiscordVoiceWebSocket
 from nextcord.voice_client import E2EEState
 
 from ..models import Seconds
-from .speaker import Speaker
+from ..tasks import start_now
+from .clock import VoiceClock
+from .connector import LEAVE_TIMEOUT, VoiceConnector
+from .player import Player
+from .rtp import MODES, Packetizer, make_seal
 
 logger = logging.getLogger(__name__)
 
@@ -24,48 +30,12 @@ type VocalChannel = nextcord.VoiceChannel | nextcord.StageChannel
 
 NEW_GROUP_EPOCH = 1
 """The epoch with which op 24 announces a new MLS group (Discord: Voice Connections, "DAVE Protocol")."""
-LEAVE_TIMEOUT: Seconds = 1.0
-"""How long saying goodbye may take before the connection is dropped."""
+AUDIBLE_TIMEOUT: Seconds = 2.0
+"""How long a first sound waits for end-to-end encryption before it plays all the same."""
+SPEAKING_HELD: Seconds = 2.0
+"""How long after the last packet we still count as speaking, so that sounds in succession do not flicker."""
 HEARTBEAT_TIMEOUT: Seconds = 60.0
 """After how much silence of the voice gateway Nextcord gives it up; the value Nextcord uses itself."""
-
-
-class VoiceConnector:
-    """The HTTP connections of voice, apart from Nextcord's.
-
-    aiohttp allows a session 100 connections, and Nextcord shares one session for everything: its 99th voice
-    connection would wait for ever. This one has no limit. It trusts what the host's connector trusts.
-    """
-
-    def __init__(self, client: nextcord.Client) -> None:
-        self._client = client
-        self._session: aiohttp.ClientSession | None = None
-
-    async def connect(self, url: str) -> aiohttp.ClientWebSocketResponse:
-        """A WebSocket to a voice gateway.
-
-        Raises:
-            aiohttp.ClientError: It cannot be reached.
-        """
-        http = self._client.http
-        if self._session is None or self._session.closed:
-            trust = getattr(http._connector, "_ssl", True)
-            connector = aiohttp.TCPConnector(limit=0, ssl=True if trust is None else trust)
-            self._session = aiohttp.ClientSession(connector=connector, ws_response_class=DiscordClientWebSocketResponse)
-        return await self._session.ws_connect(
-            url,
-            max_msg_size=0,
-            autoclose=False,
-            compress=15,
-            proxy=getattr(http, "_proxy", None),
-            proxy_auth=getattr(http, "_proxy_auth", None),
-            timeout=aiohttp.ClientWSTimeout(ws_close=LEAVE_TIMEOUT),  # pyright: ignore[reportCallIssue]
-        )
-
-    async def close(self) -> None:
-        """Drop every connection that is left."""
-        if self._session is not None:
-            await self._session.close()
 
 
 class SoundVoiceWebSocket(DiscordVoiceWebSocket):
@@ -86,6 +56,11 @@ class SoundVoiceWebSocket(DiscordVoiceWebSocket):
         await (ws.resume() if resume else ws.identify())
         return ws
 
+    async def initial_connection(self, data: dict[str, Any]) -> None:
+        """Choose an encryption mode and find out our address: of those offered the one we prefer comes first."""
+        offered = [mode for mode in MODES if mode in data["modes"]]
+        await super().initial_connection({**data, "modes": [*offered, *data["modes"]]})
+
     async def received_message(self, msg: dict[str, Any]) -> None:
         """Handle a JSON message.
 
@@ -102,6 +77,8 @@ class SoundVoiceWebSocket(DiscordVoiceWebSocket):
             client.make_encryptor()  # without one, "version 0" would make Nextcord log an error of its own
         await super().received_message(msg)
         self.seq_ack = sequence
+        if op == self.SESSION_DESCRIPTION:
+            client.use_key()
         if op == self.DAVE_PREPARE_EPOCH and data.get("epoch") == NEW_GROUP_EPOCH:
             await client.join_new_group()
         client.note_encryption()
@@ -125,16 +102,27 @@ class SoundVoiceWebSocket(DiscordVoiceWebSocket):
 
 
 class SoundVoiceClient(nextcord.VoiceClient):
-    """One connection to one voice channel. Pass it to ``channel.connect(cls=…)`` with its connector bound."""
+    """One connection to one voice channel. Pass it to ``channel.connect(cls=…)`` with connector and clock bound."""
 
-    def __init__(self, client: nextcord.Client, channel: Any, *, connector: VoiceConnector) -> None:
+    supported_modes = MODES  # type: ignore[assignment]  # Nextcord knows one of them
+
+    def __init__(self, client: nextcord.Client, channel: Any, *, connector: VoiceConnector, clock: VoiceClock) -> None:
         super().__init__(client, channel)
         self.connector = connector
-        self.speaker = Speaker(self)
+        self.player = Player(clock, self)
+        """What it plays. Nextcord's own :meth:`play` works beside it no more."""
+        self._packetizer = Packetizer()
+        self._udp: socket.socket
+        self._udp_trouble = False
+        self._speaking = False
+        """Whether we are to count as speaking, once there is a gateway to tell."""
+        self._talk: set[asyncio.Task[None]] = set()
+        self._resting: asyncio.TimerHandle | None = None
         self.dave_version = 0
         """The version of end-to-end encryption that the channel demands; 0: none."""
         self._home: nextcord.Guild = channel.guild
         self._audible = asyncio.Event()
+        self._connected_at: Seconds = 0.0
         self._leaving = False
         self._left = asyncio.Event()
 
@@ -204,7 +192,10 @@ class SoundVoiceClient(nextcord.VoiceClient):
         self.ws = await SoundVoiceWebSocket.from_client(self)
         while self.ws.secret_key is None:
             await self.ws.poll_event()
+        self._connected_at = time.monotonic()
         self._connected.set()
+        if self._speaking:
+            self._say_speaking()
 
     async def voice_connect(self) -> None:
         """Ask for the channel, deafened: nobody reads what others say."""
@@ -224,6 +215,8 @@ class SoundVoiceClient(nextcord.VoiceClient):
         if self._leaving:
             return
         old = self.socket
+        if not self._voice_server_complete.is_set():
+            self._connected.clear()
         await super().on_voice_server_update(data)
         if old and old is not self.socket:
             old.close()
@@ -263,7 +256,7 @@ class SoundVoiceClient(nextcord.VoiceClient):
         if not (force or self.is_connected()):
             return
         self._leaving = True
-        self._end_threads()
+        self._end_sound()
         self._voice_state_complete.set()  # lets the tasks of a join that was cancelled end
         self._voice_server_complete.set()
         if self._runner and self._runner is not asyncio.current_task():
@@ -276,12 +269,12 @@ class SoundVoiceClient(nextcord.VoiceClient):
                 self.socket.close()
             self._left.set()
 
-    def _end_threads(self) -> None:
-        """Let the player and the heartbeat end; a player that waits for the connection sees that all is over."""
-        self.speaker.close()
-        self.stop()
-        waited_for, self._connected = self._connected, threading.Event()
-        waited_for.set()
+    def _end_sound(self) -> None:
+        """Let what plays end, and the thread that sends heartbeats."""
+        self.player.close()
+        if self._resting:
+            self._resting.cancel()
+        self._connected.clear()
         if self.ws and self.ws._keep_alive:
             self.ws._keep_alive.stop()
 
@@ -305,10 +298,60 @@ class SoundVoiceClient(nextcord.VoiceClient):
     def _is_listed(self) -> bool:
         return self._state._get_voice_client(self._home.id) is self
 
-    def send_audio_packet(self, data: bytes, *, encode: bool = True) -> None:
-        """Send one packet; called in the player's thread."""
-        super().send_audio_packet(data, encode=encode)
-        self.speaker.packet_sent()
+    # The player's output
+
+    @property
+    def ready(self) -> bool:
+        """Whether what is sent now can be heard; while it is not, what plays stands still."""
+        return self._connected.is_set() and (self._audible.is_set() or self._patience_over())
+
+    def _patience_over(self) -> bool:
+        return self._is_alone() or time.monotonic() - self._connected_at > AUDIBLE_TIMEOUT
+
+    def use_key(self) -> None:
+        """Send to where the voice server said, encrypted for transport as the session description says."""
+        self._udp = self.socket
+        self._udp.connect((self.endpoint_ip, self.voice_port))
+        self._packetizer.describe(self.ssrc, make_seal(self.mode, bytes(self.secret_key)))
+
+    def send(self, frame: bytes, at: Seconds) -> None:
+        """Send 20 ms of Opus, due at this time of the monotonic clock. A packet that the network refuses is lost."""
+        state = self.e2ee_state
+        sealed = state.encrypt(frame) if state and state.can_encrypt() else frame
+        packet = self._packetizer.packet(frame if sealed is None else sealed, at)
+        try:
+            self._udp.send(packet)
+        except OSError as error:
+            if not self._udp_trouble:
+                logger.warning("voice packets of guild %d do not leave: %s", self.server_id, error)
+            self._udp_trouble = True
+        else:
+            self._udp_trouble = False
+
+    def speak(self) -> None:
+        """Say that we speak, ahead of the first packet."""
+        if self._resting:
+            self._resting.cancel()
+            self._resting = None
+        elif not self._speaking:
+            self._speaking = True
+            self._say_speaking()
+
+    def rest(self) -> None:
+        """Say that we do not speak, unless we do within SPEAKING_HELD."""
+        if self._resting is None and self._speaking:
+            self._resting = asyncio.get_running_loop().call_later(SPEAKING_HELD, self._stop_speaking)
+
+    def _stop_speaking(self) -> None:
+        self._resting, self._speaking = None, False
+        self._say_speaking()
+
+    def _say_speaking(self) -> None:
+        if self.ws and self._connected.is_set():
+            state = nextcord.SpeakingState.voice if self._speaking else nextcord.SpeakingState.none
+            task = start_now(_briefly(self.ws.speak(state)), "jeffbot speaking")
+            self._talk.add(task)
+            task.add_done_callback(self._talk.discard)
 
 
 async def _briefly(goodbye: Coroutine[Any, Any, None]) -> None:

@@ -2,40 +2,49 @@
 
 import asyncio
 import logging
-import time
-import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import aiohttp
 import nextcord
 
-from ..audio.bank import Packets
-from ..errors import PlaybackCancelledError, PlaybackTimeoutError, VoiceUnavailableError, printable
-from ..models import ChannelId, EndReason, Playback, Seconds, Sound, UserId, VoicePlace, duration_of
+from ..audio.clip import Clip
+from ..errors import (
+    PlaybackCancelledError,
+    PlaybackError,
+    PlaybackTimeoutError,
+    VoiceUnavailableError,
+    printable,
+)
+from ..models import ChannelId, EndReason, PlayOptions, Seconds, Sound, UserId, VoicePlace
+from ..playback import Playback, PlaybackEvent, SoundEnded, SoundStarted
 from ..tasks import start_now
-from .client import SoundVoiceClient, VocalChannel
+from .client import AUDIBLE_TIMEOUT, SoundVoiceClient, VocalChannel
+from .player import Player, Track
 
 logger = logging.getLogger(__name__)
 
-AUDIBLE_TIMEOUT: Seconds = 2.0
-"""How long a first sound waits for end-to-end encryption before it plays all the same."""
-
 type Join = Callable[[VocalChannel], Coroutine[Any, Any, SoundVoiceClient]]
+type Publish = Callable[[PlaybackEvent], None]
 
 
 class GuildSession:
-    """The sound of one guild. Presses begin in the order they came; each ends the one before it."""
+    """The sound of one guild. Presses are carried out in the order they came."""
 
-    def __init__(self, guild: Callable[[], nextcord.Guild | None], join: Join, *, play_timeout: Seconds) -> None:
+    def __init__(
+        self, guild: Callable[[], nextcord.Guild | None], join: Join, publish: Publish, *, play_timeout: Seconds
+    ) -> None:
         self._guild = guild
         self._join_channel = join
+        self._publish = publish
         self._play_timeout = play_timeout
         self._client: SoundVoiceClient | None = None
         self._joining: tuple[ChannelId, asyncio.Task[SoundVoiceClient]] | None = None
         self._presses: set[asyncio.Task[Playback]] = set()
         self._turn = asyncio.Lock()
-        self._now: Playback | None = None
+        self._playbacks: dict[str, tuple[Playback, Track]] = {}
+        """By id, all that sound or wait, in the order of their presses."""
+        self._volume = 100.0
 
     @property
     def channel(self) -> str | None:
@@ -45,19 +54,35 @@ class GuildSession:
 
     @property
     def now_playing(self) -> Playback | None:
-        """What is being heard."""
-        return self._now
+        """What began last of all that is being heard."""
+        return max(self._sounding(), key=lambda playback: playback.started_at or 0, default=None)
 
-    async def play(self, sound: Sound, user_id: UserId, place: VoicePlace, packets: Awaitable[Packets]) -> Playback:
-        """Play in its turn; returns when the first packet has left. Cancelling takes the press back.
+    @property
+    def queue(self) -> tuple[Playback, ...]:
+        """What waits, the next one first."""
+        by_track = {track: playback for playback, track in self._playbacks.values()}
+        return tuple(by_track[track] for track in (self._client.player.queue if self._client else ()))
+
+    @property
+    def paused(self) -> bool:
+        """Whether what plays stands still."""
+        return self._client is not None and self._client.player.paused
+
+    async def play(
+        self, sound: Sound, user_id: UserId, place: VoicePlace, clip: Awaitable[Clip], options: PlayOptions
+    ) -> Playback:
+        """Play in its turn; returns when the first packet has left, or the sound waits. Cancelling takes it back.
 
         Raises:
             PlaybackCancelledError: ``stop`` came first.
             PlaybackTimeoutError: It did not begin in time.
             VoiceUnavailableError: The channel cannot be joined.
-            UnplayableSoundError: From ``packets``.
+            QueueFullError: Too much waits already.
+            LibopusMissingError: It would have to be mixed, and nothing can.
+            UnplayableSoundError: From ``clip``.
         """
-        press = start_now(self._press(sound, user_id, place, packets), f"jeffbot press {sound.name}")
+        playback = Playback(sound, user_id, place)
+        press = start_now(self._press(playback, clip, options), f"jeffbot press {sound.name}")
         self._presses.add(press)
         press.add_done_callback(self._press_ended)
         try:
@@ -77,17 +102,40 @@ class GuildSession:
         if not press.cancelled():
             press.exception()  # seen: a press that came too late is awaited by nobody
 
-    def stop(self) -> None:
-        """End what plays and take back every press that has not begun.
+    def stop(self, playback_id: str | None = None) -> None:
+        """End one sound; or all, those that wait too, and take back every press that has not begun.
 
         The bot stays in its channel, and a join goes on: were it to leave each time, presses and stops in quick
         succession would use up what the whole bot may send to Discord (Discord: Gateway, "Rate Limiting").
         """
+        if playback_id is not None:
+            _, track = self._playbacks.get(playback_id, (None, None))
+            if self._client and track:
+                self._client.player.end(track)
+            return
         for press in self._presses:
             press.cancel()
         if self._client:
-            self._client.speaker.stop()
-        self._now = None
+            self._client.player.stop()
+
+    def skip(self) -> bool:
+        """End what sounds and go on with what waits; whether anything sounded."""
+        return self._client is not None and self._client.player.skip()
+
+    def pause(self, *, paused: bool) -> None:
+        """Let what plays stand still, or go on."""
+        if self._client:
+            (self._client.player.pause if paused else self._client.player.resume)()
+
+    def set_volume(self, percent: float) -> None:
+        """How loud all is, what plays now included, in percent.
+
+        Raises:
+            LibopusMissingError: Something plays, and nothing can change it.
+        """
+        if self._client:
+            self._client.player.set_volume(percent / 100)
+        self._volume = percent
 
     async def close(self) -> None:
         """Stop, and leave voice."""
@@ -95,46 +143,50 @@ class GuildSession:
         await asyncio.gather(*self._presses, return_exceptions=True)
         await self._leave()
 
-    async def _press(self, sound: Sound, user_id: UserId, place: VoicePlace, packets: Awaitable[Packets]) -> Playback:
+    async def _press(self, playback: Playback, clip: Awaitable[Clip], options: PlayOptions) -> Playback:
         async with self._turn:
-            client = await self._client_in(place)
-            return await self._begin(client, sound, user_id, place, await packets)
+            client = await self._client_in(playback.place)
+            return await self._begin(client.player, playback, await clip, options)
 
-    async def _begin(
-        self, client: SoundVoiceClient, sound: Sound, user_id: UserId, place: VoicePlace, packets: Packets
-    ) -> Playback:
-        loop = asyncio.get_running_loop()
-        begun: asyncio.Future[Playback] = loop.create_future()
-        playback_id = uuid.uuid4().hex
+    async def _begin(self, player: Player, playback: Playback, clip: Clip, options: PlayOptions) -> Playback:
+        begun: asyncio.Future[Playback] = asyncio.get_running_loop().create_future()
 
-        def first_packet_left() -> None:
-            playback = Playback(playback_id, sound, user_id, place, duration_of(packets), time.time())
-            loop.call_soon_threadsafe(self._began, playback, begun)
+        def began() -> None:
+            playback.begin()
+            self._publish(SoundStarted(playback))
+            if not begun.done():
+                begun.set_result(playback)
 
         def ended(reason: EndReason) -> None:
-            loop.call_soon_threadsafe(self._ended, playback_id, reason, begun)
+            logger.debug("%s ended: %s", printable(playback.sound.name), reason)
+            del self._playbacks[playback.id]
+            playback.end(reason)
+            self._publish(SoundEnded(playback))
+            if not begun.done():
+                begun.set_exception(VoiceUnavailableError(f"The sound could not begin ({reason}); try again"))
+                begun.exception()  # seen: a sound that waits is awaited by nobody
 
+        track = Track(clip, playback.sound.path, options.factor, began, ended)
+        playback.measure(lambda: clip.duration, lambda: track.position)
+        self._playbacks[playback.id] = playback, track
         try:
-            client.speaker.start(packets, first_packet_left, ended)
-        except nextcord.ClientException as error:
-            raise VoiceUnavailableError("The voice connection was lost; try again") from error
+            sounding = player.start(track, options)
+        except PlaybackError:
+            del self._playbacks[playback.id]
+            raise
+        if sounding is not track:
+            del self._playbacks[playback.id]
+            return next(other for other, its in self._playbacks.values() if its is sounding)
+        if track in player.queue:
+            return playback
         try:
             return await begun
         except asyncio.CancelledError:
-            client.speaker.stop()
+            player.end(track)
             raise
 
-    def _began(self, playback: Playback, begun: "asyncio.Future[Playback]") -> None:
-        if not begun.done():  # else it was taken back
-            self._now = playback
-            begun.set_result(playback)
-
-    def _ended(self, playback_id: str, reason: EndReason, begun: "asyncio.Future[Playback]") -> None:
-        if self._now and self._now.id == playback_id:
-            logger.debug("%s ended: %s", printable(self._now.sound.name), reason)
-            self._now = None
-        if not begun.done():
-            begun.set_exception(VoiceUnavailableError(f"The voice connection was lost ({reason}); try again"))
+    def _sounding(self) -> list[Playback]:
+        return [playback for playback, _ in self._playbacks.values() if playback.started_at is not None]
 
     def _connected_client(self) -> SoundVoiceClient | None:
         return self._client if self._client and self._client.is_connected() else None
@@ -159,6 +211,7 @@ class GuildSession:
             self._joining = None
         if not task.cancelled() and not task.exception():
             self._client = task.result()
+            self._client.player.set_volume(self._volume / 100)
 
     async def _join(self, place: VoicePlace) -> SoundVoiceClient:
         guild = self._guild()

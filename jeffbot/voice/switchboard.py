@@ -10,9 +10,11 @@ import nextcord
 
 from ..errors import UnloadedError, VoiceUnavailableError
 from ..models import GuildId, Seconds
-from .client import SoundVoiceClient, VocalChannel, VoiceConnector
+from .client import SoundVoiceClient, VocalChannel
+from .clock import VoiceClock
+from .connector import VoiceConnector
 from .directory import Directory
-from .session import GuildSession
+from .session import GuildSession, Publish
 
 MAX_JOINS = 40
 JOINS_WINDOW: Seconds = 60.0
@@ -23,9 +25,11 @@ bot in a minute (Discord: Gateway, "Rate Limiting"), and the host needs some of 
 class Switchboard:
     """All guild sessions. Use it as an async context manager: leaving it leaves every voice channel."""
 
-    def __init__(self, client: nextcord.Client, *, play_timeout: Seconds) -> None:
+    def __init__(self, client: nextcord.Client, publish: Publish, *, play_timeout: Seconds) -> None:
         self._client = client
+        self._publish = publish
         self._play_timeout = play_timeout
+        self._clock = VoiceClock()
         self._sessions: dict[GuildId, GuildSession] = {}
         self._connector = VoiceConnector(client)
         self._closed = False
@@ -41,7 +45,7 @@ class Switchboard:
         try:
             await asyncio.gather(*(session.close() for session in self._sessions.values()), return_exceptions=True)
         finally:
-            await self._connector.close()
+            await asyncio.gather(self._connector.close(), asyncio.to_thread(self._clock.close))
 
     def refuse(self) -> None:
         """From now on give out no sessions; those there are go on until they are closed."""
@@ -58,7 +62,7 @@ class Switchboard:
         session = self._sessions.get(guild_id)
         if session is None:
             find_guild = functools.partial(self._client.get_guild, guild_id)
-            session = GuildSession(find_guild, self._join, play_timeout=self._play_timeout)
+            session = GuildSession(find_guild, self._join, self._publish, play_timeout=self._play_timeout)
             self._sessions[guild_id] = session
         return session
 
@@ -71,7 +75,7 @@ class Switchboard:
         if self._closed:
             raise UnloadedError
         self._spend_a_join()
-        cls = functools.partial(SoundVoiceClient, connector=self._connector)
+        cls = functools.partial(SoundVoiceClient, connector=self._connector, clock=self._clock)
         return await channel.connect(timeout=self._play_timeout, reconnect=False, cls=cls)
 
     def _spend_a_join(self) -> None:

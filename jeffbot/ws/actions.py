@@ -11,7 +11,8 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from ..errors import ErrorCode
-from ..models import Caller, Playback, Sound, Status
+from ..models import Caller, Sound
+from ..playback import Playback, Status
 from ..service import SoundService
 from ..tasks import start_now
 from . import protocol
@@ -39,6 +40,12 @@ class Action:
     bad_field_message: str
     starts_sound: bool = False
     """Whether it waits for a sound to begin; others are not kept waiting by it."""
+
+    def refusal(self, error: msgspec.ValidationError) -> tuple[ErrorCode, str]:
+        """Code and message for a request whose fields are wrong."""
+        if any(f"`$.{field}`" in str(error) for field in protocol.PLAY_FIELDS):
+            return ErrorCode.INVALID_FIELD, str(error)
+        return self.bad_field, self.bad_field_message
 
 
 class Actions:
@@ -70,19 +77,21 @@ class Actions:
 
     async def play(self, caller: Caller, request: protocol.Play) -> protocol.Playing:
         """Play one sound where the caller is."""
-        playback = await self._service.play(caller, request.filename)
+        playback = await self._service.play(
+            caller, request.filename, mode=request.mode, retrigger=request.retrigger, volume=request.volume
+        )
         return _playing(playback, request.filename)
 
-    async def random(self, caller: Caller, _request: protocol.Request) -> protocol.Playing:
+    async def random(self, caller: Caller, request: protocol.Random) -> protocol.Playing:
         """Play any sound where the caller is."""
-        playback = await self._service.random(caller)
+        playback = await self._service.random(caller, mode=request.mode, volume=request.volume)
         reply = _playing(playback, playback.sound.name)
         reply.random = True
         return reply
 
-    async def stop(self, caller: Caller, _request: protocol.Request) -> protocol.Stopped:
+    async def stop(self, caller: Caller, request: protocol.Stop) -> protocol.Stopped:
         """End what plays where the caller is."""
-        await self._service.stop(caller)
+        await self._service.stop(caller, request.playback_id)
         return protocol.Stopped()
 
     async def status(self, caller: Caller, _request: protocol.Request) -> protocol.StatusReport:
@@ -138,13 +147,13 @@ ACTIONS = {
         starts_sound=True,
     ),
     "random": _action(
-        protocol.Request,
+        protocol.Random,
         Actions.random,
         ErrorCode.RANDOM_ERROR,
         "Error playing random sound",
         starts_sound=True,
     ),
-    "stop": _action(protocol.Request, Actions.stop, ErrorCode.STOP_ERROR, "Error stopping playback"),
+    "stop": _action(protocol.Stop, Actions.stop, ErrorCode.STOP_ERROR, "Error stopping playback"),
     "status": _action(protocol.Request, Actions.status, ErrorCode.STATUS_ERROR, "Error retrieving status"),
     "ping": _action(protocol.Request, Actions.ping, ErrorCode.ACTION_ERROR, "Error executing the action"),
 }
@@ -162,6 +171,7 @@ def _playing(playback: Playback, filename: str) -> protocol.Playing:
         channel=playback.place.channel,
         playback_id=playback.id,
         duration=playback.duration,
+        queued=UNSET if playback.started_at else True,
     )
 
 
@@ -177,11 +187,15 @@ def _report(status: Status) -> protocol.StatusReport:
             filename=now.sound.name,
             user_id=str(now.user_id),
             playback_id=now.id,
-            started_at=now.started_at,
+            started_at=now.started_at or 0.0,
             position=now.position,
             duration=now.duration,
         ),
         sound_count=status.sound_count,
         server_time=status.server_time,
         channel=status.channel,
+        paused=status.paused,
+        encoding=None
+        if status.encoding is None
+        else protocol.EncodingProgress(status.encoding.done, status.encoding.total),
     )

@@ -183,8 +183,8 @@ class Connection:
             request = message.request(action.request)
             if isinstance(request, protocol.Play) and not request.filename:
                 raise msgspec.ValidationError("empty")
-        except msgspec.ValidationError:
-            self._refuse(message, action.bad_field, action.bad_field_message)
+        except msgspec.ValidationError as error:
+            self._refuse(message, *action.refusal(error))
             return
         if message.action in IMMEDIATE:
             reply = await self._run(message, action, request)

@@ -4,11 +4,13 @@ The shapes are those of ``docs/api.md``. Keys are only ever added to replies; un
 """
 
 import time
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from ..errors import ErrorCode, printable
+from ..models import MAX_VOLUME, Mode, Retrigger
 
 MAX_MESSAGE_BYTES = 65_536
 PROTOCOL_VERSION = 1
@@ -49,10 +51,32 @@ class List(Request):
     cursor: str | None = None
 
 
-class Play(Request):
+type Volume = Annotated[float, msgspec.Meta(ge=0, le=MAX_VOLUME)]
+"""Percent of amplitude."""
+
+
+class Random(Request):
+    """Play any sound."""
+
+    mode: Mode | None = None
+    volume: Volume | None = None
+
+
+class Play(Random):
     """Play one sound."""
 
     filename: str = ""
+    retrigger: Retrigger | None = None
+
+
+PLAY_FIELDS = ("mode", "retrigger", "volume")
+"""How a sound is to be played; an error in one of them says what is allowed."""
+
+
+class Stop(Request):
+    """End all that plays and waits, or one sound."""
+
+    playback_id: str | None = None
 
 
 # Replies.
@@ -108,7 +132,8 @@ class Playing(Reply, tag="playing", kw_only=True):
     title: str
     channel: str
     playback_id: str
-    duration: float
+    duration: float | None
+    queued: bool | UnsetType = UNSET
     random: bool | UnsetType = UNSET
 
 
@@ -127,7 +152,14 @@ class NowPlaying(Struct):
     playback_id: str
     started_at: float
     position: float
-    duration: float
+    duration: float | None
+
+
+class EncodingProgress(Struct):
+    """How many of so many sounds have been encoded ahead."""
+
+    done: int
+    total: int
 
 
 class StatusReport(Reply, tag="status", kw_only=True):
@@ -139,6 +171,8 @@ class StatusReport(Reply, tag="status", kw_only=True):
     sound_count: int
     server_time: float
     channel: str | None
+    paused: bool
+    encoding: EncodingProgress | None
 
 
 class Pong(Reply, tag="pong", kw_only=True):

@@ -1,9 +1,9 @@
-"""ffmpeg: found, told what to do, and kept within bounds. The ffmpeg is real wherever it has to answer."""
+"""ffmpeg: found, checked, and kept within bounds."""
 
 import os
 import select
 import shutil
-import subprocess
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,42 +11,30 @@ from pathlib import Path
 
 import pytest
 
-from jeffbot.audio.ffmpeg import FFmpeg, FFmpegError, find_ffmpeg
-from jeffbot.audio.opus import read_packets
+from jeffbot.audio.ffmpeg import FFmpeg, FFmpegError, FFmpegInputError, find_ffmpeg
+from jeffbot.audio.process import LOW_PRIORITY, MEMORY_BYTES
 from jeffbot.errors import FFmpegMissingError
-from staging import write_tone
 
 PATIENCE = 20.0
-
-ODD_NAMES = [
-    "-version.wav",
-    "two words.wav",
-    "größe 🎺.wav",
-    "%d.wav",
-    "%03d.wav",
-    "http:host.wav",
-    "pipe:0.wav",
-    "concat:a|b.wav",
-    "line\nbreak.wav",
-    "quote'\".wav",
-    "back\\slash.wav",
-    "*.wav",
-    "\x01\x1b[31m.wav",
-]
 
 type MakeProgram = Callable[..., Path]
 
 
-@pytest.fixture
-def tone(tmp_path: Path) -> Path:
-    """Half a second of tone."""
-    return write_tone(tmp_path / "sounds" / "tone.wav", 440, seconds=0.5)
+class Words:
+    """What ffmpeg-python would have put together, for programs that do not care."""
+
+    def global_args(self, *_: str) -> "Words":
+        return self
+
+    def compile(self, cmd: str) -> list[str]:
+        return [cmd]
 
 
-@pytest.fixture
-def ffmpeg() -> FFmpeg:
-    """The real one."""
-    return FFmpeg(find_ffmpeg(None), timeout=PATIENCE, max_seconds=60)
+WORDS = Words()
+
+
+def make_ffmpeg(program: Path, timeout: float = PATIENCE) -> FFmpeg:
+    return FFmpeg(program, timeout=timeout, max_seconds=1)
 
 
 @pytest.fixture
@@ -77,11 +65,11 @@ class Signal:
 
 
 @pytest.fixture
-def signal(tmp_path: Path) -> Iterator[Signal]:
+def running(tmp_path: Path) -> Iterator[Signal]:
     """The pipe ``running`` in the test's folder."""
-    signal = Signal(tmp_path / "running")
-    yield signal
-    os.close(signal.fd)
+    pipe = Signal(tmp_path / "running")
+    yield pipe
+    os.close(pipe.fd)
 
 
 HANG = "echo $$ > running; exec sleep 600"
@@ -97,140 +85,126 @@ def ended(process_id: int) -> bool:
     return False
 
 
-# Encoding
-
-
-def convert(*arguments: str, folder: Path) -> None:
-    """Run the real ffmpeg as anyone would."""
-    command = [str(find_ffmpeg(None)), "-v", "error", "-nostdin", "-y", *arguments]
-    subprocess.run(command, cwd=folder, check=True, timeout=PATIENCE)
-
-
-@pytest.mark.parametrize("extension", ["mp3", "wav", "ogg", "flac", "m4a", "opus", "aac", "webm", "aiff", "mka", "mp4"])
-def test_formats(ffmpeg: FFmpeg, tone: Path, extension: str) -> None:
-    """Every format becomes packets of its length."""
-    file = tone.with_name(f"sound.{extension}")
-    convert("-i", tone.name, file.name, folder=tone.parent)
-
-    assert 25 <= len(read_packets(ffmpeg.encode(file))) <= 28
-
-
-@pytest.mark.parametrize("name", ODD_NAMES)
-def test_odd_names(ffmpeg: FFmpeg, tone: Path, name: str) -> None:
-    """A file's name is only ever a name: no option, pattern or protocol."""
-    assert read_packets(ffmpeg.encode(tone.rename(tone.with_name(name))))
-
-
-def test_relative_path(ffmpeg: FFmpeg, tone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A path may be relative, and begin with a dash."""
-    monkeypatch.chdir(tone.parent)
-    tone.rename("-i.wav")
-
-    assert read_packets(ffmpeg.encode(Path("-i.wav")))
-
-
-def test_long_sound_is_cut_past_the_limit(tone: Path) -> None:
-    """What is longer than the limit is encoded for one second more, not to its end."""
-    write_tone(tone, 440, seconds=5)
-    stream = FFmpeg(find_ffmpeg(None), timeout=PATIENCE, max_seconds=1).encode(tone)
-
-    assert 100 <= len(read_packets(stream)) <= 102
-
-
-def test_censor_beep(ffmpeg: FFmpeg, tone: Path) -> None:
-    """A WAV file whose samples happen to look like another format to ffmpeg is a WAV file all the same."""
-    assert read_packets(ffmpeg.encode(write_tone(tone, 1000)))
-
-
-SCRIPTS = {
-    "HLS": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{target}\n#EXT-X-ENDLIST\n",
-    "ffconcat": "ffconcat version 1.0\nfile {target}\n",
-    "concat": "file {target}\n",
-    "DASH": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet '
-    'mimeType="audio/mp4"><Representation id="1" bandwidth="1"><BaseURL>{target}</BaseURL></Representation>'
-    "</AdaptationSet></Period></MPD>",
-    "SDP": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n",
-}
-
-
-TARGETS = ["private.mp3", "{folder}/private.mp3", "file:{folder}/private.mp3"]
-
-
-def write_playlist(tone: Path, name: str, script: str, target: str) -> Path:
-    """A playlist that points at ``private.mp3`` beside it."""
-    convert("-i", tone.name, "private.mp3", folder=tone.parent)
-    playlist = tone.with_name(name)
-    playlist.write_text(SCRIPTS[script].format(target=target.format(folder=tone.parent)))
-    return playlist
-
-
-@pytest.mark.parametrize(("script", "name"), [("ffconcat", "list.mp3"), ("HLS", "list.m3u8")])
-def test_playlists_work_elsewhere(tone: Path, script: str, name: str) -> None:
-    """Without our restrictions ffmpeg follows such playlists, or the next test would show nothing."""
-    playlist = write_playlist(tone, name, script, "private.mp3")
-    convert("-i", playlist.name, "followed.wav", folder=tone.parent)
-
-    assert tone.with_name("followed.wav").stat().st_size > 10_000
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("name", ["list.mp3", "list.wav", "list.m3u8"])
-def test_playlists_are_refused(ffmpeg: FFmpeg, tone: Path, script: str, target: str, name: str) -> None:
-    """A playlist under a sound's name brings nothing of the file it points at, not even that file's name."""
-    with pytest.raises(FFmpegError) as caught:
-        ffmpeg.encode(write_playlist(tone, name, script, target))
-
-    assert "private" not in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["plain.mp3", *ODD_NAMES])
-@pytest.mark.parametrize("content", [b"", b"no audio " * 100, None], ids=["empty", "garbage", "gone"])
-def test_reasons_name_no_path(ffmpeg: FFmpeg, tmp_path: Path, name: str, content: bytes | None) -> None:
-    """What ffmpeg says of a file it cannot read is passed on without the file's place."""
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-
-    with pytest.raises(FFmpegError, match="ffmpeg cannot read it") as caught:
-        ffmpeg.encode(tmp_path / name)
-    assert tmp_path.name not in str(caught.value)
-    assert str(caught.value).isprintable()
-
-
 # Bounds
 
 
-def test_timeout_ends_the_process(make_program: MakeProgram, signal: Signal, tone: Path) -> None:
+def test_timeout_ends_the_process(make_program: MakeProgram, running: Signal) -> None:
     """A run that takes too long is killed, and the reason says so."""
-    hanging = FFmpeg(make_program(HANG), timeout=1, max_seconds=60)
+    hanging = make_ffmpeg(make_program(HANG), timeout=1)
     with pytest.raises(FFmpegError, match="not done within 1 s"):
-        hanging.encode(tone)
+        hanging.run(WORDS)
 
-    assert ended(signal.wait())
+    assert ended(running.wait())
 
 
-def test_close_ends_what_runs(make_program: MakeProgram, signal: Signal, tone: Path) -> None:
+def test_close_ends_what_runs(make_program: MakeProgram, running: Signal) -> None:
     """Closing kills what runs, at once, and lets nothing more start."""
-    hanging = FFmpeg(make_program(HANG), timeout=600, max_seconds=60)
+    hanging = make_ffmpeg(make_program(HANG), timeout=600)
     with ThreadPoolExecutor(1) as thread:
-        run = thread.submit(hanging.encode, tone)
-        process_id = signal.wait()
+        run = thread.submit(hanging.run, WORDS)
+        process_id = running.wait()
         hanging.close()
-        with pytest.raises(FFmpegError):
+        with pytest.raises(FFmpegError, match="shutting down"):
             run.result(PATIENCE)
 
     assert ended(process_id)
     with pytest.raises(FFmpegError, match="shutting down"):
-        hanging.encode(tone)
+        hanging.run(WORDS)
 
 
-def test_timeout_of_a_wrapper(make_program: MakeProgram, tone: Path, tmp_path: Path) -> None:
+def test_timeout_of_a_wrapper(make_program: MakeProgram, tmp_path: Path) -> None:
     """The time limit holds as well where ffmpeg is a wrapper that starts the real one as its child."""
     wrapper = make_program("(sleep 2; touch child-ended) & wait")
     with pytest.raises(FFmpegError, match="not done"):
-        FFmpeg(wrapper, timeout=0.5, max_seconds=60).encode(tone)
+        make_ffmpeg(wrapper, timeout=0.5).run(WORDS)
 
     assert not (tmp_path / "child-ended").exists()
+
+
+def test_wrapper_that_leaves_a_child(make_program: MakeProgram) -> None:
+    """So it does where a child outlives the wrapper."""
+    with pytest.raises(FFmpegError, match="not done"):
+        make_ffmpeg(make_program("sleep 600 &"), timeout=0.5).run(WORDS)
+
+
+def test_consumer_that_fails(make_program: MakeProgram, running: Signal) -> None:
+    """A run whose output nobody wants any more is ended."""
+
+    def refuse(_: bytes) -> None:
+        raise ValueError("enough")
+
+    with pytest.raises(ValueError, match="enough"):
+        make_ffmpeg(make_program(f"echo; {HANG}"), timeout=600).run(WORDS, refuse)
+    assert ended(running.wait())
+
+
+def test_much_is_said(make_program: MakeProgram) -> None:
+    """Of endless complaints only the beginning and the end are kept."""
+    script = "echo the start >&2; yes complaint | head -c 5000000 >&2; echo the end >&2"
+    said = make_ffmpeg(make_program(script)).run(WORDS)
+
+    assert len(said) < 70_000
+    assert said.startswith("the start\n")
+    assert said.endswith("the end\n")
+
+
+CONFINED = "while grep -q 'Max file size *unlimited' /proc/self/limits; do :; done"
+"""A script that waits until it is within its limits."""
+
+
+def limits(make_program: MakeProgram, **words: bool) -> dict[str, str]:
+    """The limits a program finds itself in: the lines of its ``/proc/self/limits`` by name, and its niceness."""
+    said = bytearray()
+    script = f"{CONFINED}; cat /proc/self/limits; echo nice $(nice)"
+    make_ffmpeg(make_program(script)).run(WORDS, said.extend, **words)  # type: ignore[arg-type]
+    lines = [line.rsplit(maxsplit=3) for line in said.decode().splitlines()]
+    return {line[0]: line[1] for line in lines if len(line) > 2} | {"nice": said.decode().split()[-1]}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no prlimit")
+def test_limits(make_program: MakeProgram) -> None:
+    """What runs may use no more memory, processor and disk than it needs, and comes after the machine's other work."""
+    found = limits(make_program)
+
+    assert {"Max data size": str(MEMORY_BYTES), "Max cpu time": str(int(PATIENCE) + 1)}.items() <= found.items()
+    assert int(found["Max file size"]) < 2_000_000
+    assert found["nice"] == str(LOW_PRIORITY)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no prlimit")
+def test_urgent_run(make_program: MakeProgram) -> None:
+    """What someone waits for runs at usual priority, within the same limits."""
+    found = limits(make_program, urgent=True)
+
+    assert (found["nice"], found["Max data size"]) == ("0", str(MEMORY_BYTES))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no prlimit")
+def test_file_that_grows_too_large(make_program: MakeProgram, tmp_path: Path) -> None:
+    """A program that would fill the disk is ended, and its input is to blame."""
+    with pytest.raises(FFmpegInputError, match="broke down over it"):
+        make_ffmpeg(make_program(f"{CONFINED}; exec head -c 5000000 /dev/zero > large")).run(WORDS, file=tmp_path / "x")
+
+    assert (tmp_path / "large").stat().st_size < 2_000_000
+
+
+@pytest.mark.parametrize("name", ["SIGSEGV", "SIGABRT", "SIGKILL"])
+def test_crash(make_program: MakeProgram, tmp_path: Path, name: str) -> None:
+    """A crash is the input's fault, but not if ffmpeg was ended from outside, as where memory is short."""
+    crashing = make_program(f"ulimit -c 0; kill -{signal.Signals[name].value} $$")
+    with pytest.raises(FFmpegError) as caught:
+        make_ffmpeg(crashing).run(WORDS, file=tmp_path / "x")
+
+    assert isinstance(caught.value, FFmpegInputError) == (name != "SIGKILL")
+
+
+def test_full_disk(make_program: MakeProgram, tmp_path: Path) -> None:
+    """A full disk is not the input's fault."""
+    full = make_program("echo '[out#0 @ 0x1] [error] Error writing: No space left on device' >&2; exit 1")
+    with pytest.raises(FFmpegError) as caught:
+        make_ffmpeg(full).run(WORDS, file=tmp_path / "x")
+
+    assert not isinstance(caught.value, FFmpegInputError)
 
 
 # Finding
@@ -276,9 +250,9 @@ def test_configured_ffmpeg_is_no_program(tmp_path: Path) -> None:
 # Checking
 
 
-def test_check(ffmpeg: FFmpeg) -> None:
+def test_check() -> None:
     """A good ffmpeg tells its version."""
-    assert ffmpeg.check().startswith("ffmpeg version")
+    assert make_ffmpeg(find_ffmpeg(None)).check().startswith("ffmpeg version")
 
 
 @pytest.mark.parametrize(
@@ -305,7 +279,7 @@ def test_ffmpeg_of_another_machine(tmp_path: Path) -> None:
         FFmpeg(program, timeout=PATIENCE, max_seconds=60).check()
 
 
-def test_ffmpeg_goes_while_we_run(tone: Path, tmp_path: Path) -> None:
+def test_ffmpeg_goes_while_we_run(tmp_path: Path) -> None:
     """An ffmpeg that is gone by the time it is needed is an FFmpegError, as any failure."""
-    with pytest.raises(FFmpegError):
-        FFmpeg(tmp_path / "gone", timeout=PATIENCE, max_seconds=60).encode(tone)
+    with pytest.raises(FFmpegError, match="does not start"):
+        make_ffmpeg(tmp_path / "gone").run(WORDS)

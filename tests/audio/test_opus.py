@@ -2,13 +2,14 @@
 
 import contextlib
 import struct
+import subprocess
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jeffbot.audio.ffmpeg import FFmpeg, find_ffmpeg
-from jeffbot.audio.opus import OggError, read_packets
+from jeffbot.audio.ffmpeg import find_ffmpeg
+from jeffbot.audio.opus import OggError, PacketReader, read_packets
 from jeffbot.sandbox.ears.opus import FRAME_SAMPLES, Decoder
 from staging import write_tone
 
@@ -49,8 +50,11 @@ def ogg(*items: bytes, segments: int = 255) -> bytes:
 @pytest.fixture(scope="module")
 def encoded(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """Half a second of tone as ffmpeg encodes it."""
-    tone = write_tone(tmp_path_factory.mktemp("sounds") / "tone.wav", 440, seconds=0.5)
-    return FFmpeg(find_ffmpeg(None), timeout=30, max_seconds=60).encode(tone)
+    folder = tmp_path_factory.mktemp("sounds")
+    tone = write_tone(folder / "tone.wav", 440, seconds=0.5)
+    command = [str(find_ffmpeg(None)), "-v", "error", "-i", str(tone), "-ac", "2", "-c:a", "libopus", "tone.opus"]
+    subprocess.run(command, cwd=folder, check=True, timeout=30)
+    return (folder / "tone.opus").read_bytes()
 
 
 def test_real_stream(encoded: bytes) -> None:
@@ -67,6 +71,28 @@ def test_real_stream(encoded: bytes) -> None:
 def test_packets_over_pages(audio: tuple[bytes, ...], segments: int) -> None:
     """However packets are spread over pages, they come out as they went in, without the headers."""
     assert read_packets(ogg(HEAD, TAGS, *audio, segments=segments)) == audio
+
+
+@settings(deadline=None)
+@given(packets, st.integers(1, 255), st.integers(1, 400))
+def test_stream_in_pieces(audio: tuple[bytes, ...], segments: int, size: int) -> None:
+    """A stream that comes in pieces of any size gives the same packets, each with the piece that completes its page."""
+    stream = ogg(HEAD, TAGS, *audio, segments=segments)
+    reader = PacketReader()
+    came = [packet for at in range(0, len(stream), size) for packet in reader.feed(stream[at : at + size])]
+    reader.finish()
+
+    assert tuple(came) == audio
+
+
+def test_packet_comes_with_its_page() -> None:
+    """A packet is there as soon as its page is, though the stream goes on."""
+    reader = PacketReader()
+    audio = bytes([TWENTY_MS_STEREO, 1])
+    start = page(FIRST, bytes([19]), HEAD) + page(0, bytes([16]), TAGS)
+
+    assert list(reader.feed(start + page(0, bytes([2]), audio)[:-1])) == []
+    assert list(reader.feed(audio[-1:])) == [audio]
 
 
 @settings(deadline=None)

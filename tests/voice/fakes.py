@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from nextcord.gateway import DiscordVoiceWebSocket
 from nextcord.voice_client import E2EEState
 
-from jeffbot.voice.client import SoundVoiceClient, SoundVoiceWebSocket, VoiceConnector
+from jeffbot.voice.client import SoundVoiceClient, SoundVoiceWebSocket
+from jeffbot.voice.clock import VoiceClock
+from jeffbot.voice.connector import VoiceConnector
 
 GUILD_ID = 81
 CHANNEL_ID = 810
@@ -72,6 +74,25 @@ class FakeSocket:
         self.closes += 1
 
 
+class FakeUdp:
+    """Records what would be sent to the voice server."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.broken = False
+
+    def connect(self, address: tuple[str, int]) -> None:
+        self.address = address
+
+    def send(self, packet: bytes) -> None:
+        if self.broken:
+            raise OSError(101, "Network is unreachable")
+        self.sent.append(packet)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
 class Connection:
     """A voice client, Nextcord's or ours, connected to fakes."""
 
@@ -83,6 +104,8 @@ class Connection:
         ws._connection = client
         client.ws = ws
         client.ssrc = 7
+        client.socket = FakeUdp()
+        client.endpoint_ip, client.voice_port = "127.0.0.1", 9
         client.server_id = GUILD_ID
         client._connected.set()
         self.state._add_voice_client(GUILD_ID, client)
@@ -143,7 +166,7 @@ def make_channel(bot: nextcord.Client, guild: Any) -> nextcord.VoiceChannel:
 
 def make_ours(bot: nextcord.Client, connector: VoiceConnector) -> Connection:
     guild = FakeGuild()
-    client = SoundVoiceClient(bot, make_channel(bot, guild), connector=connector)
+    client = SoundVoiceClient(bot, make_channel(bot, guild), connector=connector, clock=VoiceClock())
     return Connection(client, SoundVoiceWebSocket(None, loop=bot.loop), guild)  # type: ignore[arg-type]
 
 

@@ -14,7 +14,7 @@ import nextcord
 import pytest
 from aiohttp import web
 
-from jeffbot.voice.client import LEAVE_TIMEOUT, VoiceConnector
+from jeffbot.voice.connector import LEAVE_TIMEOUT, VoiceConnector
 from voice.fakes import GUILD_ID, Connection, logged_in_bot, make_ours, make_stock, ours_of, set_key
 
 

@@ -2,18 +2,14 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
-import nextcord
 import pytest
 
-from jeffbot.audio.opus import SILENCE
 from jeffbot.voice import client as client_module
-from jeffbot.voice.client import VoiceConnector
+from jeffbot.voice.connector import VoiceConnector
 from jeffbot.voice.session import GuildSession
 from voice.fakes import (
     ANNOUNCE_COMMIT,
@@ -155,52 +151,6 @@ async def test_second_leave_waits_for_the_first(ours: Connection, monkeypatch: p
     await first
 
 
-class LostConnection(threading.Event):
-    """Is set until the player looks, and tells when the player waits for it to be set again."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.set()
-        self.waited_for = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self._loop.call_soon_threadsafe(self.waited_for.set)
-        return super().wait(timeout)
-
-
-class Interrupted(nextcord.AudioSource):
-    """A sound during which the connection is lost."""
-
-    def __init__(self, connected: LostConnection) -> None:
-        self._connected = connected
-
-    def is_opus(self) -> bool:
-        return True
-
-    def read(self) -> bytes:
-        if not self._connected.waited_for.is_set():
-            self._connected.clear()
-        return SILENCE
-
-
-async def test_player_that_waits_for_the_connection(ours: Connection) -> None:
-    """Leaving ends a player's thread that waits for a lost connection to come back."""
-    await ours.describe_session(dave_version=0)
-    udp: Any = SimpleNamespace(sendto=lambda *_: None, close=lambda: None)
-    ours.client.socket, ours.client.endpoint_ip, ours.client.voice_port = udp, "127.0.0.1", 9
-    connected = ours.client._connected = LostConnection()
-    ours.client.play(Interrupted(connected))
-    player = ours.client._player
-    assert player is not None
-    async with asyncio.timeout(PATIENCE):
-        await connected.waited_for.wait()
-    await ours.client.disconnect(force=True)
-
-    await asyncio.to_thread(player.join, PATIENCE)
-    assert not player.is_alive()
-
-
 # Out of sight
 
 
@@ -220,7 +170,7 @@ async def test_session_of_a_channel_out_of_sight(ours: Connection) -> None:
     async def join(_channel: object) -> Any:
         raise AssertionError
 
-    session = GuildSession(lambda: None, join, play_timeout=1)
+    session = GuildSession(lambda: None, join, lambda _: None, play_timeout=1)
     session._client = ours_of(ours)
     assert session.channel == "General"
     data: Any = {"session_id": "s", "channel_id": "811"}

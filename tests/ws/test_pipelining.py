@@ -11,7 +11,8 @@ import aiohttp
 import msgspec
 import pytest
 
-from jeffbot.models import Caller, ChannelId, GuildId, Playback, Sound, Status, VoicePlace
+from jeffbot.models import Caller, ChannelId, GuildId, Sound, VoicePlace
+from jeffbot.playback import Playback, Status
 from jeffbot.ws.actions import Actions
 from jeffbot.ws.auth import Tokens
 from jeffbot.ws.connection import MAX_PRESSES, MAX_WAITING
@@ -40,15 +41,26 @@ class FakeService:
     def duration(self, _sound: Sound) -> float:
         return 1.0
 
-    async def play(self, caller: Caller, _filename: str) -> Playback:
+    async def play(self, caller: Caller, _filename: str, **_options: object) -> Playback:
         await self.begin.wait()
-        return Playback("p", SOUNDS[0], caller.user_id, GENERAL, 1.0, 0.0)
+        playback = Playback(SOUNDS[0], caller.user_id, GENERAL)
+        playback.begin()
+        return playback
 
-    async def random(self, caller: Caller) -> Playback:
+    async def random(self, caller: Caller, **_options: object) -> Playback:
         return await self.play(caller, "")
 
     def status(self, _caller: Caller) -> Status:
-        return Status(connected=False, channel=None, now_playing=None, sound_count=3000, server_time=0.0)
+        return Status(
+            connected=False,
+            channel=None,
+            now_playing=None,
+            queue=(),
+            paused=False,
+            encoding=None,
+            sound_count=3000,
+            server_time=0.0,
+        )
 
 
 @pytest.fixture

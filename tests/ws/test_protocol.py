@@ -159,7 +159,7 @@ def test_id(given_id: object, echoed: object) -> None:
 
 def test_unknown_fields() -> None:
     """Fields that an action does not have are passed over."""
-    message = parse('{"action": "play", "filename": "a.mp3", "volume": "loud", "x": {"y": [1]}}')
+    message = parse('{"action": "play", "filename": "a.mp3", "loudness": "loud", "x": {"y": [1]}}')
 
     assert message.request(protocol.Play).filename == "a.mp3"
 
@@ -289,7 +289,14 @@ def test_playing() -> None:
 def test_status_of_nothing() -> None:
     """What is not there is null, not left out."""
     answer = protocol.StatusReport(
-        connected=False, playing=False, now_playing=None, sound_count=0, server_time=1.0, channel=None
+        connected=False,
+        playing=False,
+        now_playing=None,
+        sound_count=0,
+        server_time=1.0,
+        channel=None,
+        paused=False,
+        encoding=None,
     )
 
     assert reply(answer) == {
@@ -300,4 +307,6 @@ def test_status_of_nothing() -> None:
         "sound_count": 0,
         "server_time": 1.0,
         "channel": None,
+        "paused": False,
+        "encoding": None,
     }

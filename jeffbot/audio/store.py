@@ -1,0 +1,123 @@
+"""One sound's packets from disk, from ffmpeg, or streamed: all that blocks, for threads."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..errors import UnplayableSoundError, printable
+from ..models import Sound
+from .cache import Cache, Entry
+from .clip import GrowingClip
+from .encoder import Encoder
+from .ffmpeg import FFmpegError, FFmpegInputError
+from .formats import open_regular
+
+logger = logging.getLogger(__name__)
+
+GONE = "the file is gone"
+
+
+class BadContentError(UnplayableSoundError):
+    """The file itself is at fault, and stays so until it changes."""
+
+
+class FileState(NamedTuple):
+    """What tells one content of a file from another."""
+
+    size: int
+    modified_ns: int
+    inode: int
+
+
+class Found(NamedTuple):
+    """What there is of a sound."""
+
+    digest: str
+    """SHA-256 of the file, in hexadecimal: what it is kept under."""
+    state: FileState
+    """Of the file, when it was hashed."""
+    entry: Entry | None
+    """What is kept."""
+
+
+class Store:
+    """Where packets come from: the cache, else the encoder. Its methods block.
+
+    Args:
+        cache: What is on disk.
+        encoder: What makes the rest.
+        max_bytes: The largest file that is taken.
+    """
+
+    def __init__(self, cache: Cache, encoder: Encoder, *, max_bytes: int) -> None:
+        self._cache = cache
+        self._encoder = encoder
+        self._max_bytes = max_bytes
+
+    def find(self, sound: Sound) -> Found:
+        """Read a sound's file for its hash, and what is kept of it.
+
+        Raises:
+            UnplayableSoundError: The file cannot be read, or is not taken.
+        """
+        try:
+            with open_regular(sound.file) as file:
+                state = _state(os.fstat(file.fileno()))
+                if state.size == 0:
+                    raise BadContentError(sound.name, "the file is empty")
+                if state.size > self._max_bytes:
+                    raise BadContentError(sound.name, f"the file is larger than {self._max_bytes >> 20} MiB")
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            raise UnplayableSoundError(sound.name, GONE) from None
+        except OSError as error:
+            raise UnplayableSoundError(sound.name, f"the file cannot be read ({error.strerror})") from error
+        return Found(digest, state, self._cache.read(digest))
+
+    def encode(self, sound: Sound, found: Found) -> Entry:
+        """Encode a sound and keep it on disk.
+
+        Raises:
+            UnplayableSoundError: It cannot be encoded.
+        """
+        try:
+            entry = self._encoder.encode(sound.file)
+        except FFmpegInputError as error:
+            raise BadContentError(sound.name, str(error)) from error
+        except FFmpegError as error:
+            raise UnplayableSoundError(sound.name, str(error)) from error
+        try:
+            if _state(sound.file.stat()) == found.state:  # else what was encoded may not be what was hashed
+                self._cache.write(found.digest, entry)
+        except OSError as error:
+            logger.warning("an encoded sound could not be kept on disk: %s", error)
+        return entry
+
+    def stream(self, sound: Sound, clip: GrowingClip, begun: Callable[[], object]) -> None:
+        """Fill a clip with what ffmpeg hands on, and say when it has begun.
+
+        Raises:
+            UnplayableSoundError: It has not begun.
+        """
+
+        def add(packet: bytes) -> None:
+            clip.add(packet)
+            if len(clip.packets) == 1:
+                begun()
+
+        try:
+            self._encoder.stream(sound.file, add)
+            clip.finish()
+        except FFmpegError as error:
+            if not clip.packets:
+                raise UnplayableSoundError(sound.name, str(error)) from error
+            logger.warning("%s ends early: %s", printable(sound.name), error)
+        finally:
+            if not clip.complete:
+                clip.finish(failed=True)
+
+
+def _state(stat: os.stat_result) -> FileState:
+    return FileState(stat.st_size, stat.st_mtime_ns, stat.st_ino)

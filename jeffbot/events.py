@@ -1,0 +1,31 @@
+"""News for those who want it, in the order in which it happened."""
+
+import logging
+from collections.abc import Callable
+
+from .playback import PlaybackEvent
+
+logger = logging.getLogger(__name__)
+
+type Listener = Callable[[PlaybackEvent], None]
+
+
+class EventHub:
+    """Passes events on. All of it happens in the event loop: a listener takes note, and does long work elsewhere."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[object, Listener] = {}
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Have a listener called with each event from now on; what comes back ends that."""
+        key = object()
+        self._listeners[key] = listener
+        return lambda: self._listeners.pop(key, None) and None
+
+    def publish(self, event: PlaybackEvent) -> None:
+        """Tell all listeners; one that fails is logged and keeps nobody else from hearing it."""
+        for listener in tuple(self._listeners.values()):
+            try:
+                listener(event)
+            except Exception:  # a boundary: other people's code
+                logger.exception("a listener failed at %s", type(event).__name__)
