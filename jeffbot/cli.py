@@ -1,12 +1,14 @@
 """The command ``jeffbot``: try the soundboard, talk to one, make tokens."""
 
 import asyncio
+import logging
 import queue
 import sys
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import aiohttp
 import typer
@@ -15,11 +17,16 @@ from rich.markup import escape
 
 from . import __version__
 from .client import DEFAULT_URL, ConnectionEndedError, RemoteClient, RemoteError
+from .errors import SettingsError
 from .ws import auth
+
+if TYPE_CHECKING:
+    from .settings import Settings
 
 app = typer.Typer(help="A soundboard for Discord bots.", no_args_is_help=True, add_completion=False)
 console = Console(highlight=False)
 
+LEVELS = {"levelled": "levelled", "peak": "at their peak limit", "short": "too short to have a loudness"}
 HELP = "list · play <filename> · random · stop · status · quit"
 
 
@@ -50,16 +57,74 @@ def demo(
 
 @app.command()
 def sandbox(
-    port: Annotated[int, typer.Option(help="Its port; 0 takes a free one.")] = 8766,
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0 takes a free one.")] = 8766,
     guild: Annotated[str, typer.Option(help="Name of the guild.")] = "The Cave",
     ca_file: Annotated[Path | None, typer.Option(help="Write a copy of its certificate to this file.")] = None,
-    sounds: Annotated[Path | None, typer.Option(help="Recognise the sounds of this folder in what is heard.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for scripts.")] = False,  # noqa: FBT002
+    sounds: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Recognise the sounds of this folder in what is heard."),
+    ] = None,
+    redirect_uri: Annotated[
+        list[str] | None,
+        typer.Option(help="Where people may be sent after signing in to the bot's application; may be repeated."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for scripts.")] = False,
 ) -> None:
     """Run a Discord on this machine, for bots on any library."""
     from .sandbox.runner import Settings, run  # noqa: PLC0415 - brings the whole local Discord
 
-    sys.exit(run(Settings(port, guild, ca_file, sounds, as_json), console))
+    sys.exit(run(Settings(port, guild, ca_file, sounds, as_json, tuple(redirect_uri or ())), console))
+
+
+@app.command()
+def encode(
+    sounds: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Folder of the sounds; else JEFFBOT_SOUNDS_DIR.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data-dir", file_okay=False, help="Folder of what the bot keeps; else JEFFBOT_DATA_DIR."),
+    ] = None,
+    encoders: Annotated[int | None, typer.Option(min=1, max=64, help="How many to encode at once.")] = None,
+) -> None:
+    """Encode every sound ahead, also beside a running bot; exit code 1 where some cannot be played."""
+    from .settings import Settings  # noqa: PLC0415 - with the audio engine, which the other commands do without
+
+    given = {"sounds_dir": sounds, "data_dir": data, "encoders": encoders}
+    try:
+        settings = Settings.load({name: value for name, value in given.items() if value is not None})
+        raise typer.Exit(asyncio.run(_encode(settings)))
+    except SettingsError as error:
+        console.print(f"[red]error:[/] {escape(str(error))}")
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+async def _encode(settings: "Settings") -> int:
+    from rich.progress import Progress  # noqa: PLC0415
+
+    from .audio.bank import SoundBank  # noqa: PLC0415
+    from .library.catalog import Catalog  # noqa: PLC0415
+
+    logging.getLogger("jeffbot").addHandler(logging.NullHandler())  # the summary says it all
+    async with Catalog(settings.sounds_dir) as catalog, SoundBank.of(settings) as bank:
+        await bank.check_ffmpeg()
+        await catalog.scan()
+        preparing = asyncio.ensure_future(bank.prepare(catalog.sounds))
+        with Progress(console=console) as bar:
+            task = bar.add_task("encoding", total=len(catalog.sounds))
+            while not preparing.done():
+                await asyncio.wait([preparing], timeout=0.1)
+                bar.update(task, completed=bank.encoding.done)
+        progress = preparing.result()
+        levels: Counter[str] = Counter(level.verdict for sound in catalog.sounds if (level := bank.level(sound)))
+    console.print(f"{progress.total} sounds: {progress}")
+    console.print(", ".join(f"{levels[verdict]} {words}" for verdict, words in LEVELS.items() if levels[verdict]))
+    for error in progress.refused:
+        console.print(f"[red]refused:[/] {escape(str(error))}")
+    return 1 if progress.refused else 0
 
 
 @app.command()
@@ -141,7 +206,8 @@ async def _stop(remote: RemoteClient) -> str:
 async def _status(remote: RemoteClient) -> str:
     status = await remote.status()
     now = status.now_playing
-    playing = f"playing {escape(now.title)}, {now.position:.1f} of {now.duration:.1f} s" if now else "playing nothing"
+    length = "?" if now is None or now.duration is None else f"{now.duration:.1f}"
+    playing = f"playing {escape(now.title)}, {now.position:.1f} of {length} s" if now else "playing nothing"
     place = f"in {escape(status.channel)}" if status.channel else "in no channel"
     return f"{place}, {playing}, {status.sound_count} sounds"
 

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from ..errors import LibopusMissingError
 from ..models import PACKET_SECONDS, Seconds
 from .cache import Entry
 from .ffmpeg import FFmpeg, FFmpegError, FFmpegInputError
 from .formats import FORMATS, sniff
 from .loudness import BLOCK_SECONDS, OVERSHOOT, PEAK_CEILING, PEAK_LIMIT, Loudness, level, lowered, read_summary
+from .opening import opening
 from .opus import OggError, PacketReader, read_packets
 
 SAMPLE_RATE = 48_000
@@ -27,7 +29,7 @@ LEAD: Seconds = 0.01
 """How much of the silence before a sound stays."""
 MAX_STREAMS = 64
 """A file with more than these is refused: each takes time and memory before the first is decoded."""
-VERSION = 2
+VERSION = 3
 """Part of the profile; a change of the arguments below changes it, so that no old cache is read."""
 _FADE_IN, _FADE_OUT = 96, 240
 """Samples, 2 and 5 ms: short enough to leave an attack alone, long enough not to click."""
@@ -93,7 +95,17 @@ class Encoder:
                 if heard > PEAK_CEILING:
                     result = lowered(result, heard - PEAK_LIMIT)
                     self._encode(pcm, ogg, samples, result.gain)
-            return Entry(_packets(ogg), result)
+            return self.opened(Entry(_packets(ogg), result, opened=False))
+
+    def opened(self, entry: Entry) -> Entry:
+        """An entry whose first packet sounds right after any other; as it is where there is no libopus."""
+        if entry.opened:
+            return entry
+        try:
+            first = opening(entry.packets, bitrate=self._bitrate * 1000)
+        except LibopusMissingError:
+            return entry
+        return Entry((first, *entry.packets[1:]), entry.level, opened=True)
 
     def stream(self, file: Path, add: Callable[[bytes], object]) -> None:
         """The same, handed on packet by packet as soon as each is there: cut, but not levelled.

@@ -32,10 +32,22 @@ class Composer:
     def __init__(self, attachments: Attachments) -> None:
         self._attachments = attachments
 
-    def compose(self, message_id: int, place: Place, author: User, body: Json, files: Mapping[str, File]) -> Message:
+    def compose(
+        self,
+        message_id: int,
+        place: Place,
+        author: User,
+        body: Json,
+        files: Mapping[str, File],
+        *,
+        reply_to: Message | None = None,
+    ) -> Message:
         """A new message."""
         message = Message(message_id, place, author, flags=body.get("flags") or 0)
-        for name, value in self._parts(message, body, files).items():
+        if reply_to:
+            message.kind, message.quoted = REPLY, reply_to
+            message.extra["message_reference"] = reference_json(reply_to)
+        for name, value in self._parts(message, {"content": None} | body, files).items():
             setattr(message, name, value)
         if body.get("tts"):
             message.extra["tts"] = True
@@ -112,7 +124,10 @@ def _poll(poll: Json) -> Json:
 
 
 def _mentions(message: Message, content: str, allowed: Json | None) -> dict[str, Any]:
-    """The fields of ``Message`` that say who is mentioned; by default, all ("Allowed Mentions Object")."""
+    """The fields of ``Message`` that say who is mentioned; by default, all ("Allowed Mentions Object").
+
+    So is who is replied to, unless that is their own message.
+    """
     named = {"parse": ["users", "roles", "everyone"]} if allowed is None else allowed
     parse = named.get("parse") or ()
     place, users = message.place, users_in(message.place, content)
@@ -125,4 +140,6 @@ def _mentions(message: Message, content: str, allowed: Json | None) -> dict[str,
         "mention_roles": [role for role in mentionable if "roles" in parse or role in (named.get("roles") or ())],
     }
     allowed_users = [user for user in users if "users" in parse or str(user.id) in (named.get("users") or ())]
-    return {"mentions": allowed_users, "extra": message.extra | told}
+    replied = message.quoted.author if message.kind == REPLY and message.quoted else message.author
+    pinged = [replied] if replied is not message.author and (allowed is None or allowed.get("replied_user")) else []
+    return {"mentions": list(dict.fromkeys([*allowed_users, *pinged])), "extra": message.extra | told}

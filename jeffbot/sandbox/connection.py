@@ -17,7 +17,8 @@ CLOSE_SECONDS = 0.5
 MAX_WAITING = 1 << 14
 """A client that reads so slowly that more messages wait for it is cut off; Discord names no number."""
 NORMAL_CLOSURE, GOING_AWAY, NO_STATUS, ABNORMAL_CLOSURE = 1000, 1001, 1005, 1006
-"""RFC 6455, section 7.4.1."""
+UNSENDABLE = frozenset({1004, NO_STATUS, ABNORMAL_CLOSURE, 1015})
+"""RFC 6455, section 7.4.1: what no close frame may say."""
 UNKNOWN_ERROR, UNKNOWN_OPCODE, DECODE_ERROR, NOT_AUTHENTICATED = 4000, 4001, 4002, 4003
 AUTHENTICATION_FAILED, ALREADY_AUTHENTICATED, SESSION_INVALID = 4004, 4005, 4006
 
@@ -74,7 +75,13 @@ class Connection:
             self._outgoing.put_nowait(message)
 
     def close(self, code: int, reason: str = "") -> None:
-        """Close after what was sent before; returns at once."""
+        """Close after what was sent before; returns at once.
+
+        Raises:
+            ValueError: No close frame may say this code.
+        """
+        if code in UNSENDABLE:
+            raise ValueError(f"{code} cannot be sent (RFC 6455, section 7.4.1)")
         if not self._closing:
             self._closing = True
             self.close_code = code

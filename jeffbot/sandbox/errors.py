@@ -32,7 +32,7 @@ class NoReplyError(SandboxError):
 
 
 class JoinRefusedError(SandboxError):
-    """The voice channel is full, or the member may not connect to it."""
+    """The channel is full, the member may not connect to it, or it is none to be in."""
 
 
 class LibopusMissingError(SandboxError):

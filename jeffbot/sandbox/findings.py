@@ -28,12 +28,18 @@ class Kind(enum.StrEnum):
     """A voice heartbeat acknowledges less than an earlier one, or what was never sent."""
     NOT_SPEAKING = "not-speaking"
     """A packet without a Speaking message before it (Voice, "Speaking")."""
+    INVALID_SSRC = "invalid-ssrc"
+    """A packet of an SSRC that nobody has, or a Speaking message with another than its sender's (Voice, "Speaking")."""
+    SPEAKING_DELAY = "speaking-delay"
+    """A Speaking message with a delay that is not 0 (Voice, "Speaking")."""
     NO_SILENCE = "no-silence"
-    """A talk spurt did not end with five silence frames (Voice, "Voice Data Interpolation")."""
+    """A talk spurt that someone heard did not end with five silence frames (Voice, "Voice Data Interpolation")."""
     NONCE_REPEATED = "nonce-repeated"
     """Two packets of one key with one nonce."""
     NONCE_NOT_COUNTED = "nonce-not-counted"
     """A nonce that is not the last one's successor (Voice, "Transport Encryption Modes")."""
+    SEQUENCE_NOT_COUNTED = "sequence-not-counted"
+    """An RTP sequence number that is not the last one's successor (RFC 3550, section 5.1)."""
     TIMESTAMP_STUCK = "timestamp-stuck"
     """The RTP timestamp stood still over a pause."""
     BURST = "burst"
@@ -48,6 +54,11 @@ class Kind(enum.StrEnum):
     """A packet that no listener could decrypt."""
     DAVE = "dave"
     """A client did not do its part in end-to-end encryption; the text says which."""
+
+
+def legible(text: str) -> str:
+    """A client's text without what cannot be encoded, such as bytes that were no UTF-8."""
+    return text.encode(errors="replace").decode()
 
 
 class Finding(NamedTuple):
@@ -68,7 +79,7 @@ class Findings(list[Finding]):
 
     def note(self, kind: Kind, client: str, text: str) -> None:
         """Add one."""
-        finding = Finding(kind, client, text)
+        finding = Finding(kind, client, legible(text))
         if finding not in self:
             self.append(finding)
             self._touch()

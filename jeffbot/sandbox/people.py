@@ -4,15 +4,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .attachments import File
-from .composing import REPLY, Composer, reference_json
+from .composing import Composer
 from .errors import JoinRefusedError, NotAllowedError
 from .interactions.applications import Application
 from .interactions.interaction import Modal, Reply, Scene
 from .interactions.interactions import Interactions
 from .interactions.localization import shown_name
 from .interactions.visibility import shown_commands
+from .rest.forms.formats import is_emoji
+from .rest.forms.messages import MESSAGE_CREATE, message_edit
+from .rest.refusals import UNKNOWN_EMOJI
+from .rest.schema import check
 from .world.guild import Guild
-from .world.payloads import Json, effect_json, message_json
+from .world.payloads import Json, effect_json
 from .world.permissions import NO_PERMISSIONS, Permission
 from .world.values import TEXTUAL, Channel, ChannelType, DirectChannel, Message, SoundboardSound, User
 from .world.world import World
@@ -62,7 +66,7 @@ class Person(User):
         """Go into a voice channel, leaving the one they are in.
 
         Raises:
-            JoinRefusedError: It is full, or closed to them.
+            JoinRefusedError: It is full, closed to them, or none to be in.
         """
         if self.id not in channel.guild.members or not channel.guild.may_join(self, channel):
             raise JoinRefusedError(f"{self.name} may not join {channel.name}")
@@ -125,23 +129,27 @@ class Person(User):
         return self._world.direct_channel(self, application.user)
 
     async def write(
-        self, where: Where, content: str = "", *, files: Iterable[File] = (), reply_to: Message | None = None
+        self,
+        where: Where,
+        content: str = "",
+        *,
+        files: Iterable[File] = (),
+        reply_to: Message | None = None,
+        ping: bool = True,
     ) -> Message:
-        """Post a message; ``<@id>`` mentions someone.
+        """Post a message; ``<@id>`` mentions someone, and so does a reply its author, unless ``ping`` is False.
 
         Raises:
             NotAllowedError: They may not write there.
-            ApiError: Discord would not take it: it is empty or too long.
+            ApiError: Discord would not take it: it is empty, too long, or has too many files.
         """
         place = _place(where)
         handed = {str(number): file for number, file in enumerate(files)}
         attach = Permission.ATTACH_FILES if handed else NO_PERMISSIONS
         self._need(Permission.SEND_MESSAGES | attach, place)
-        message = self._composer.compose(self._world.next_id(), place, self, {"content": content}, handed)
-        if reply_to:
-            message.kind = REPLY
-            message.extra["message_reference"] = reference_json(reply_to)
-            message.extra["referenced_message"] = message_json(reply_to)
+        mentions = {"parse": ["users", "roles", "everyone"], "replied_user": ping}
+        body = check(MESSAGE_CREATE, {"content": content, "allowed_mentions": mentions}, handed).body
+        message = self._composer.compose(self._world.next_id(), place, self, body, handed, reply_to=reply_to)
         self._world.post(message)
         return message
 
@@ -154,7 +162,8 @@ class Person(User):
         """
         if message.author is not self:
             raise NotAllowedError(f"{self.name} did not write this")
-        self._world.edit_message(message, **self._composer.revised(message, {"content": content}, {}))
+        body = check(message_edit(message.flags), {"content": content}).body
+        self._world.edit_message(message, **self._composer.revised(message, body, {}))
 
     async def delete(self, message: Message) -> None:
         """Delete a message: their own, or as a moderator another's.
@@ -171,7 +180,10 @@ class Person(User):
 
         Raises:
             NotAllowedError: They may not, and nobody has yet reacted like this.
+            ApiError: That is no emoji.
         """
+        if not is_emoji(emoji):
+            raise UNKNOWN_EMOJI.error()
         needed = Permission.READ_MESSAGE_HISTORY
         if emoji not in message.reactions:
             needed |= Permission.ADD_REACTIONS

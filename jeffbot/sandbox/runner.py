@@ -38,6 +38,8 @@ class Settings:
     """A folder whose sounds are recognised in what is heard."""
     as_json: bool = False
     """One line of JSON on standard output, and what happens on standard error."""
+    redirect_uris: tuple[str, ...] = ()
+    """Where people may be sent after signing in to the application (OAuth2)."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ async def _run(settings: Settings, console: Console) -> None:
 
 
 async def _set(discord: Sandbox, settings: Settings) -> Scene:
-    application, member = discord.add_application("bot"), discord.add_user("alice")
+    application = discord.add_application("bot", redirect_uris=settings.redirect_uris)
+    member = discord.add_user("alice")
     guild = discord.add_guild(settings.guild, members=[member], applications=[application])
     channel = guild.add_voice_channel("General")
     await member.join(channel)

@@ -134,14 +134,23 @@ class Sandbox:
 
     # The world
 
-    def add_application(self, name: str, *, privileged: Intents = NO_INTENTS) -> Application:
+    def add_application(
+        self,
+        name: str,
+        *,
+        privileged: Intents = NO_INTENTS,
+        redirect_uris: Iterable[str] = (),
+        public_client: bool = False,
+    ) -> Application:
         """An application with its bot user and token; let it into guilds with ``add_guild`` or ``add_member``.
 
         Args:
             name: Its bot's name.
             privileged: The privileged intents that it may identify with (Discord: Gateway, "Privileged Intents").
+            redirect_uris: Where people may be sent after signing in, each exactly as the application names it (OAuth2).
+            public_client: It can keep no secret and needs none, but a code challenge (RFC 7636).
         """
-        application = Application(self.world, name, privileged)
+        application = Application(self.world, name, privileged, redirect_uris, public_client=public_client)
         self._applications.append(application)
         self.world.users[application.id] = application.user
         return application
@@ -166,7 +175,7 @@ class Sandbox:
             name: What people call it.
             members: People in it.
             applications: Bots in it.
-            owner: Who may do everything; by default a user of their own whom nobody sees.
+            owner: Who may do everything; by default a user of their own; owners are members.
         """
         guild = self.world.add_guild(name, owner or User(self.world.next_id(), f"owner of {name}"))
         bots = [application.user for application in applications]

@@ -1,5 +1,6 @@
 """From files to packets: every format, any length, cut, levelled, and without clicks."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -229,6 +230,16 @@ def test_peak_limit(encoder: Encoder, tone: Path, expression: str) -> None:
     assert entry.level.verdict is Verdict.PEAK
     assert loudness < TARGET - 1
     assert PEAK_LIMIT - 1 < peak <= PEAK_CEILING + 0.1
+
+
+def test_peaks_that_opus_raises(make_encoder: MakeEncoder, tmp_path: Path) -> None:
+    """Where Opus would bring peaks above the limit, the sound becomes quieter by as much."""
+    shutil.copy(shipped_sounds() / "rimshot.mp3", tmp_path)
+    entry = make_encoder(loudness=-10).encode(tmp_path / "rimshot.mp3")
+
+    assert entry.level.verdict is Verdict.PEAK
+    assert entry.level.peak + entry.level.gain < PEAK_LIMIT - 0.5
+    assert measure(decode(entry.packets), tmp_path).peak <= PEAK_CEILING + 0.1
 
 
 @pytest.mark.parametrize("seconds", [0.05, 0.1, 0.2, 0.39])

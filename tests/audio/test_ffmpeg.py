@@ -134,7 +134,7 @@ def test_consumer_that_fails(make_program: MakeProgram, running: Signal) -> None
         raise ValueError("enough")
 
     with pytest.raises(ValueError, match="enough"):
-        make_ffmpeg(make_program(f"echo; {HANG}"), timeout=600).run(WORDS, refuse)
+        make_ffmpeg(make_program(HANG.replace(";", "; echo;")), timeout=600).run(WORDS, refuse)
     assert ended(running.wait())
 
 
@@ -196,6 +196,16 @@ def test_crash(make_program: MakeProgram, tmp_path: Path, name: str) -> None:
         make_ffmpeg(crashing).run(WORDS, file=tmp_path / "x")
 
     assert isinstance(caught.value, FFmpegInputError) == (name != "SIGKILL")
+
+
+def test_reason_names_no_path(make_program: MakeProgram, tmp_path: Path) -> None:
+    """Of what ffmpeg says only what does not tell the file's place is passed on."""
+    lines = [f"[error] Error opening input file {tmp_path}/x.mp3.", f"[error] {tmp_path}/x.mp3: it is odd"]
+    for said, reason in ((lines, "it is odd"), (lines[::-1], "it is odd"), (lines[:1], "it gave no reason")):
+        script = "".join(f"echo '{line}' >&2; " for line in said) + "exit 1"
+        with pytest.raises(FFmpegInputError) as caught:
+            make_ffmpeg(make_program(script)).run(WORDS, file=tmp_path / "x.mp3")
+        assert str(caught.value) == f"ffmpeg cannot read it ({reason})"
 
 
 def test_full_disk(make_program: MakeProgram, tmp_path: Path) -> None:

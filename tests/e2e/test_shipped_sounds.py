@@ -65,6 +65,23 @@ async def test_shipped_sounds(stage: Stage) -> None:
     assert not stage.discord.findings
 
 
+async def test_attack_after_silence(stage: Stage) -> None:
+    """A sound is as loud at its beginning when others came before it, though decoders remember those."""
+    ears = []
+    for _ in range(2):
+        playback = await stage.service.play(stage.alice.id, "airhorn")
+        await playback.wait_ended()
+        await stage.discord.until(lambda: not stage.ear.stream.open_ended, timeout=PATIENCE)
+        ears.append(len(stage.ear.packets))
+    first, second = ears[0], ears[1]
+    whole = Recording(stage.ear.packets).pcm
+    begins = [whole[start * 960 : start * 960 + 4800].astype(float) for start in (0, first)]
+
+    assert second == 2 * first
+    levels = [20 * np.log10(np.sqrt(np.mean(begin**2))) for begin in begins]
+    assert levels[1] == pytest.approx(levels[0], abs=0.7)
+
+
 def faults(name: str, sound: Recording, whole: Recording) -> list[str]:
     """What is wrong with a sound as it was heard."""
     source = decoded(shipped_sounds() / name)

@@ -1,13 +1,16 @@
 """The HTTP API as a whole: who may ask, versions, routes, bodies, and what is noted of all that."""
 
+import asyncio
 from typing import Any
 
 import pytest
+from yarl import URL
 
+from jeffbot.sandbox import File
 from jeffbot.sandbox.findings import Kind
 from jeffbot.sandbox.world.payloads import Json
 
-from .clients import USER_AGENT, RawClient
+from .clients import TIMEOUT, USER_AGENT, RawClient
 from .conftest import Cave
 
 PLAY: Json = {"name": "play", "description": "Plays", "options": [{"type": 3, "name": "sound", "description": "Which"}]}
@@ -174,6 +177,47 @@ async def test_user_agents(cave: Cave, raw: RawClient, agent: str, kinds: set[Ki
     assert (await raw.exchange("GET", "/users/@me", headers={"User-Agent": agent})).status == 200
 
     assert cave.discord.findings.kinds() == kinds
+
+
+async def test_an_illegible_user_agent(cave: Cave, raw: RawClient) -> None:
+    """Bytes that are no text end up in a finding that can be shown."""
+    await raw.request("GET", "/users/@me")
+    port, trust = URL(cave.discord.api_base).port, cave.discord.client_ssl()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust)
+    lines = [b"GET /api/v10/gateway HTTP/1.1", b"Host: localhost", b"User-Agent: a\xff\xfe", b"Connection: close"]
+    writer.write(b"\r\n".join([*lines, b"", b""]))
+    assert b" 200 OK" in await asyncio.wait_for(reader.readline(), TIMEOUT)
+    writer.close()
+    control = cave.discord.api_base.replace("/api/v10", "/control/findings")
+    shown = await raw.exchange("POST", control)
+
+    assert (shown.status, [finding["text"] for finding in shown.body["findings"]]) == (200, ["a??"])
+
+
+async def test_missing_files_are_no_unknown_routes(cave: Cave, raw: RawClient) -> None:
+    """A file that there is not is a 404 like any other, but what was asked for is a route that there is."""
+    origin = cave.discord.api_base.removesuffix("/api/v10")
+    for path in ("/attachments/1/2/horn.mp3", "/soundboard-sounds/1"):
+        assert (await raw.exchange("GET", origin + path)).status == 404
+    assert cave.discord.unknown_routes == []
+
+
+async def test_files_are_to_be_kept(cave: Cave, raw: RawClient) -> None:
+    """A browser does not show a page that somebody has attached: it would be of the origin that controls all."""
+    page = File("a page.html", b"<script>alert(1)</script>", "text/html")
+    message = await cave.alice.write(cave.guild, files=[page])
+    answer = await raw.exchange("GET", message.attachments[0]["url"])
+
+    assert (answer.headers["Content-Type"], answer.body) == ("text/html", page.data)
+    assert answer.headers["Content-Disposition"] == "attachment; filename*=UTF-8''a_page.html"
+
+
+async def test_what_applications_are_told(raw: RawClient) -> None:
+    """All fields that Discord's OpenAPI document requires of the own application are there."""
+    _, application = await raw.request("GET", "/applications/@me")
+
+    assert (application["type"], application["explicit_content_filter"]) == (None, 0)
+    assert {"bot", "identify"} < set(application["eligible_oauth2_scopes"])
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from jeffbot.sandbox import Kind, Sandbox
 from jeffbot.sandbox.chronicle import Chronicle, Spurt, tell
@@ -72,6 +73,7 @@ async def program(tmp_path: Path) -> AsyncIterator[Program]:
     process = await asyncio.create_subprocess_exec(
         *("sh", "-c", 'trap "" INT; exec "$@"', "sh"),
         *command("--port", "0", "--json", "--ca-file", tmp_path / "ca.pem", "--guild", "Cave"),
+        *("--redirect-uri", "http://localhost:1/cb", "--redirect-uri", "app:/cb"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -135,6 +137,23 @@ async def test_world_of_the_program(program: Program, tmp_path: Path) -> None:
     assert {member["user"]["id"] for member in guild["members"]} >= {facts["user_id"], facts["application_id"]}
 
 
+async def test_signing_in_to_the_program(program: Program) -> None:
+    """The redirect URIs that were given are the application's, and the authorize page takes them."""
+    facts = program.facts
+    (application,) = (await program.do("state"))["applications"]
+    query = {"client_id": facts["application_id"], "response_type": "code", "scope": "identify"}
+    url = (
+        URL(facts["api"]).joinpath("oauth2", "authorize").with_query(query | {"redirect_uri": "http://localhost:1/cb"})
+    )
+    async with program.session.get(url) as page:
+        assert page.status == 200
+    agreed = await program.do("authorize", user=facts["user_id"], url=str(url))
+
+    assert application["redirect_uris"] == ["http://localhost:1/cb", "app:/cb"]
+    assert application["client_secret"] == facts["client_secret"]
+    assert agreed["location"].startswith("http://localhost:1/cb?code=")
+
+
 async def test_for_people() -> None:
     """Without options for scripts it says all that one has to type, and ends by Ctrl-C."""
     process = await asyncio.create_subprocess_exec(
@@ -176,6 +195,21 @@ async def test_wrong_folder(tmp_path: Path) -> None:
 
     assert process.returncode == 1
     assert "No such file" in out.decode()
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--port", "99999"), ("--port", "-1"), ("--sounds", "/nonexistent"), ("--sounds", __file__)]
+)
+async def test_wrong_options(arguments: tuple[str, str]) -> None:
+    """A port that there is not, and what is no folder, are refused in a sentence that names the option."""
+    process = await asyncio.create_subprocess_exec(
+        *command(*arguments), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+
+    assert (process.returncode, out) == (2, b"")
+    assert arguments[0] in err.decode()
+    assert "Traceback" not in err.decode()
 
 
 async def test_chronicle(cave: Cave) -> None:

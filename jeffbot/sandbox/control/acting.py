@@ -3,12 +3,13 @@
 from typing import Any, Literal
 
 from ..attachments import File
+from ..errors import NotAllowedError
 from ..interactions.applications import Application
 from ..interactions.interaction import Reply
 from ..people import REPLY_SECONDS, Person, Where
 from ..world.guild import Guild
 from ..world.payloads import channel_json, message_json, voice_state_json
-from ..world.values import Channel, Message, User, VoiceState
+from ..world.values import Channel, Message, SoundboardSound, User, VoiceState
 from .arguments import Seconds, Target, Value
 from .building import member_of
 from .control import Control
@@ -43,6 +44,11 @@ async def self_deafen(user: Person, *, deafened: bool = True) -> None:
     await user.self_deafen(deafened=deafened)
 
 
+async def play_soundboard(user: Person, sound: SoundboardSound) -> None:
+    """A person plays a sound of Discord's own soundboard in the voice channel they are in."""
+    await user.play_soundboard(sound)
+
+
 def mute(guild: Guild, user: User, *, muted: bool = True) -> None:
     """A moderator mutes a person or a bot in voice, or takes it back."""
     member_of(guild, user)
@@ -64,6 +70,8 @@ def suppress(guild: Guild, user: User, *, suppressed: bool = True) -> None:
 def move(user: User, channel: Channel) -> None:
     """A moderator drags a person or a bot into another voice channel of the guild; the order is that of the options."""
     _state_of(channel.guild, user)
+    if not channel.is_vocal:
+        raise NotAllowedError(f"{channel.name} is no voice channel")
     channel.guild.set_voice(user, channel)
 
 
@@ -92,14 +100,20 @@ def direct(user: Person, application: Application) -> Json:
 
 
 async def write(
-    user: Person, where: Where, content: str = "", files: tuple[File, ...] = (), reply_to: Message | None = None
+    user: Person,
+    where: Where,
+    content: str = "",
+    files: tuple[File, ...] = (),
+    reply_to: Message | None = None,
+    *,
+    ping: bool = True,
 ) -> Json:
-    """A person posts a message; a guild stands for its first text channel.
+    """A person posts a message; a guild stands for its first text channel. A reply mentions its author if it may ping.
 
     Returns:
         Discord's message object.
     """
-    return message_json(await user.write(where, content, files=files, reply_to=reply_to))
+    return message_json(await user.write(where, content, files=files, reply_to=reply_to, ping=ping))
 
 
 async def edit(user: Person, message: Message, content: str) -> Json:
@@ -142,6 +156,16 @@ async def go_online(
 
 
 # Applications
+
+
+def authorize(control: Control, user: Person, url: str, guild: Guild | None = None, *, agree: bool = True) -> Json:
+    """A person signs in to an application, or lets its bot into a guild: what its URL of /oauth2/authorize asks for.
+
+    Returns:
+        Where Discord sends their browser, as location, with the code in it; null if a bot was let in and that is all.
+    """
+    page = control.discord.authorize_page
+    return {"location": page.agree(url, user, guild) if agree else page.decline(url)}
 
 
 def commands(user: Person, application: Application, where: Where) -> Json:

@@ -9,23 +9,29 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 import msgspec
 
 from ..attachments import File
+from ..connection import UNSENDABLE
 from ..gateway.intents import PRIVILEGED, Intents
 from ..interactions.applications import Application
 from ..interactions.interaction import Reply
 from ..options import Options, UdpFaults
 from ..people import Person, Where
+from ..rest.forms.fields import LOCALES
 from ..world.guild import Guild
 from ..world.permissions import Permission
-from ..world.values import Channel, DirectChannel, Message, Role, User
+from ..world.values import Channel, DirectChannel, Message, Role, SoundboardSound, User
 from .changes import changes_form
 from .control import Control
 from .refusals import not_there
 
 Snowflake = Annotated[str, msgspec.Meta(pattern="^[1-9][0-9]{0,18}$")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+Address = Annotated[str, msgspec.Meta(min_length=1, max_length=512, description="a URL")]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=600, description="seconds")]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
-CloseCode = Annotated[int, msgspec.Meta(ge=1000, le=4999, description="of a WebSocket (RFC 6455, section 7.4.2)")]
+type Locale = str
+"""Of a Discord client (Discord: Reference, "Locales")."""
+type CloseCode = int
+"""Of a WebSocket, one that can be sent."""
 type Grantee = User | Role
 """What permissions are given to."""
 type Target = User | Message
@@ -137,8 +143,19 @@ def _role(control: Control, number: int) -> Role | None:
     return next((role for role in roles if role.id == number), None)
 
 
+def _sound(control: Control, number: int) -> SoundboardSound | None:
+    sounds = (guild.sounds.get(number) for guild in control.discord.world.guilds.values())
+    return next((sound for sound in sounds if sound), None)
+
+
 def _message(control: Control, number: int) -> Message | None:
     return control.discord.message(number)
+
+
+def _close_code(_: Control, code: int) -> int:
+    if code in UNSENDABLE:
+        raise msgspec.ValidationError(f"Expected a close code that can be sent, got {code}")
+    return code
 
 
 def _value(control: Control, value: Any) -> Any:
@@ -169,6 +186,15 @@ _ARGUMENTS: dict[Any, Argument] = {
     Intents: _flags(Intents, PRIVILEGED),
     OptionsChange: Argument(changes_form(Options), lambda _, changes: changes),
     UdpChange: Argument(changes_form(UdpFaults), lambda _, changes: changes),
+    SoundboardSound: _named("sound", _sound),
+    Locale: Argument(
+        Literal[tuple(sorted(LOCALES))],  # made at run time
+        lambda _, locale: locale,
+    ),
+    CloseCode: Argument(
+        Annotated[int, msgspec.Meta(ge=1000, le=4999, description="of a WebSocket (RFC 6455, section 7.4.2)")],
+        _close_code,
+    ),
     File: Argument(Attached, lambda _, file: File(file.name, file.data)),
     Value: Argument(_Scalar | list[_Scalar], _value),
 }

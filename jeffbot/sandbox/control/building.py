@@ -2,14 +2,14 @@
 
 from typing import Literal
 
-from ..gateway.intents import NO_INTENTS, Intents
+from ..gateway.intents import NO_INTENTS, Intents, flags_of
 from ..interactions.applications import Application
 from ..people import Person
 from ..world.guild import Guild
 from ..world.payloads import channel_json, member_json, role_json, user_json
 from ..world.permissions import NO_PERMISSIONS, Permission
 from ..world.values import Channel, ChannelType, Member, Role, User
-from .arguments import Count, Grantee, Name, Snowflake
+from .arguments import Address, Count, Grantee, Name, Snowflake
 from .control import Control
 from .refusals import RefusedError, not_there
 from .views import Json, application_view, guild_view
@@ -17,13 +17,53 @@ from .views import Json, application_view, guild_view
 _KINDS = {"text": ChannelType.TEXT, "voice": ChannelType.VOICE, "stage": ChannelType.STAGE}
 
 
-def add_application(control: Control, name: Name, privileged: Intents = NO_INTENTS) -> Json:
+def add_application(
+    control: Control,
+    name: Name,
+    privileged: Intents = NO_INTENTS,
+    redirect_uris: tuple[Address, ...] = (),
+    *,
+    public_client: bool = False,
+) -> Json:
     """Make an application with a bot, which may use the privileged intents that are named.
+
+    People who sign in to it (OAuth2) are sent to one of redirect_uris; a public_client needs no secret.
 
     Returns:
         Its id, which is its bot's, too; the token to log in with; client_secret for OAuth2.
     """
-    return application_view(control.discord.add_application(name, privileged=privileged))
+    application = control.discord.add_application(
+        name, privileged=privileged, redirect_uris=redirect_uris, public_client=public_client
+    )
+    return application_view(application)
+
+
+def set_application(
+    application: Application,
+    privileged: Intents | None = None,
+    redirect_uris: tuple[Address, ...] | None = None,
+    *,
+    public_client: bool | None = None,
+    bot_public: bool | None = None,
+    owner: Person | None = None,
+) -> Json:
+    """Set what its owner sets of an application; what is left out stays as it is.
+
+    Everybody may let the bot of one that is bot_public into their guilds, else only the owner.
+
+    Returns:
+        As of add_application.
+    """
+    if privileged is not None:
+        application.flags = flags_of(privileged)
+    if redirect_uris is not None:
+        application.redirect_uris = list(redirect_uris)
+    if public_client is not None:
+        application.public_client = public_client
+    if bot_public is not None:
+        application.bot_public = bot_public
+    application.owner = owner or application.owner
+    return application_view(application)
 
 
 def add_user(control: Control, name: Name, id: Snowflake | None = None) -> Json:  # noqa: A002 - the field's word
@@ -45,7 +85,7 @@ def add_guild(
     applications: tuple[Application, ...] = (),
     owner: Person | None = None,
 ) -> Json:
-    """Make a guild with a text channel; without an owner, it has one whom nobody sees.
+    """Make a guild with a text channel; without an owner it has one of its own, a member as all owners are.
 
     Returns:
         Discord's guild object as in GUILD_CREATE.
@@ -81,6 +121,8 @@ def overwrite(
     Returns:
         Discord's channel object.
     """
+    if isinstance(target, Role):
+        role_of(channel.guild, target)
     channel.guild.overwrite(channel, target, allow=allow, deny=deny)
     return channel_json(channel)
 
@@ -102,7 +144,8 @@ def give_role(guild: Guild, user: User, role: Role) -> Json:
         Discord's member object.
     """
     member = member_of(guild, user)
-    guild.give_role(user, _role_of(guild, role))
+    if role not in member.roles:
+        guild.give_role(user, own_role_of(guild, role))
     return member_json(member)
 
 
@@ -113,7 +156,7 @@ def take_role(guild: Guild, user: User, role: Role) -> Json:
         Discord's member object.
     """
     member = member_of(guild, user)
-    guild.take_role(user, role)
+    guild.take_role(user, own_role_of(guild, role))
     return member_json(member)
 
 
@@ -125,7 +168,10 @@ def add_member(guild: Guild, user: User, roles: tuple[Role, ...] = ()) -> Json:
     """
     if user.id in guild.members:
         raise RefusedError(409, "taken", f"{user.name} is in {guild.name} already", "give_role gives roles")
-    return member_json(guild.add_member(user, roles=tuple(_role_of(guild, role) for role in roles)))
+    if user.id in guild.bans:
+        raise RefusedError(409, "banned", f"{user.name} is banned from {guild.name}", "unban takes the ban back")
+    given = dict.fromkeys(own_role_of(guild, role) for role in roles)
+    return member_json(guild.add_member(user, roles=tuple(given)))
 
 
 def remove_member(guild: Guild, user: User) -> None:
@@ -157,7 +203,23 @@ def member_of(guild: Guild, user: User) -> Member:
     raise not_there(f"{user.name} is no member of {guild.name}")
 
 
-def _role_of(guild: Guild, role: Role) -> Role:
+def role_of(guild: Guild, role: Role) -> Role:
+    """A role of a guild.
+
+    Raises:
+        RefusedError: It has no such role.
+    """
     if role in guild.roles:
         return role
     raise not_there(f"{guild.name} has no role {role.id}")
+
+
+def own_role_of(guild: Guild, role: Role) -> Role:
+    """A role of a guild that members have or have not.
+
+    Raises:
+        RefusedError: It has no such role, or all members have it.
+    """
+    if role_of(guild, role) is guild.everyone:
+        raise RefusedError(409, "not_allowed", "all members have the role @everyone, always", "name another role")
+    return role

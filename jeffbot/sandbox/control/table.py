@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from . import acting, building, reading, trouble, waiting
+from . import acting, building, changing, reading, trouble, waiting
 from .verbs import Verb
 
 _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     building.add_application,
+    building.set_application,
     building.add_user,
     building.add_guild,
     building.add_channel,
@@ -20,10 +21,26 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     building.remove_member,
     building.ban,
     building.unban,
+    changing.rename,
+    changing.change_channel,
+    changing.set_voice_status,
+    changing.change_role,
+    changing.move_roles,
+    changing.remove_role,
+    changing.set_nickname,
+    changing.timeout,
+    changing.change_user,
+    changing.open_stage,
+    changing.change_stage,
+    changing.close_stage,
+    changing.add_sound,
+    changing.change_sound,
+    changing.remove_sound,
     acting.join,
     acting.leave,
     acting.self_mute,
     acting.self_deafen,
+    acting.play_soundboard,
     acting.mute,
     acting.deafen,
     acting.suppress,
@@ -38,6 +55,7 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     acting.unreact,
     acting.type,
     acting.go_online,
+    acting.authorize,
     acting.commands,
     acting.invoke,
     acting.invoke_on,

@@ -22,6 +22,8 @@ def application_view(application: Application) -> Json:
         "name": application.user.name,
         "token": application.token,
         "client_secret": application.client_secret,
+        "redirect_uris": application.redirect_uris,
+        "public_client": application.public_client,
         "commands": sorted(application.commands.names()),
     }
 

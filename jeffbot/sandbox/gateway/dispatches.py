@@ -1,6 +1,7 @@
 """What bots are told of an event in the world, and which of them (Discord: Gateway Events, "Receive Events")."""
 
 import functools
+import itertools
 import time
 from collections.abc import Iterator
 
@@ -40,6 +41,7 @@ from ..world.payloads import (
     message_json,
     own_user_json,
     presence_json,
+    reads,
     role_json,
     sound_json,
     stage_json,
@@ -47,8 +49,8 @@ from ..world.payloads import (
     voice_state_json,
 )
 from ..world.permissions import Permission
-from ..world.values import Channel, DirectChannel, Member, Message, Place, User
-from .dispatch import Dispatch, all_but, only, viewers
+from ..world.values import Channel, Member, Message, Place, User
+from .dispatch import Audience, Dispatch, all_but, only, viewers
 from .intents import Intents
 from .session import Session
 
@@ -181,23 +183,25 @@ def _(event: MessageChanged) -> Iterator[Dispatch]:
     if event.change is Change.DELETED:
         yield Dispatch(name, lambda: _in(guild, {"id": str(message.id), "channel_id": str(place.id)}), guild, audience)
         return
-    full, blank = (functools.partial(_message_json, message, guild, content=content) for content in (True, False))
-    yield Dispatch(name, full, guild, lambda session: audience(session) and _reads(session, message))
-    yield Dispatch(name, blank, guild, lambda session: audience(session) and not _reads(session, message))
+    shown = [message, message.quoted] if message.quoted else [message]
+    for combination in itertools.product((True, False), repeat=len(shown)):
+        read = set(itertools.compress(shown, combination))
+        data = functools.partial(_message_json, message, guild, read)
+        yield Dispatch(name, data, guild, _readers(audience, shown, read))
 
 
-def _reads(session: Session, message: Message) -> bool:
-    """Whether a bot sees what a message says (Gateway, "Message Content Intent")."""
-    return (
-        session.wants(Intents.MESSAGE_CONTENT)
-        or message.author is session.user
-        or isinstance(message.place, DirectChannel)
-        or session.user in mentioned(message)
-    )
+def _readers(audience: Audience, shown: list[Message], read: set[Message]) -> Audience:
+    """Of an audience, those who see what these messages say, and not what the others that are shown do."""
+
+    def belongs(session: Session) -> bool:
+        intent = session.wants(Intents.MESSAGE_CONTENT)
+        return audience(session) and read == {each for each in shown if reads(session.user, each, intent=intent)}
+
+    return belongs
 
 
-def _message_json(message: Message, guild: Guild | None, *, content: bool) -> Json:
-    payload = message_json(message, content=content)
+def _message_json(message: Message, guild: Guild | None, read: set[Message]) -> Json:
+    payload = message_json(message, may_read=read.__contains__)
     if guild is None:
         return payload
     for mention, user in zip(payload["mentions"], mentioned(message), strict=True):

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-type Status = Literal["online", "dnd", "idle", "invisible", "offline"]
-"""Gateway Events, "Status Types"."""
+type Status = Literal["online", "dnd", "idle", "invisible", "offline", ""]
+"""Gateway Events, "Status Types"; an empty one is none."""
 type Snowflake = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
@@ -13,7 +13,7 @@ class Activity(msgspec.Struct):
     """Gateway Events, "Activity Object"; the fields that bots may set."""
 
     name: str
-    type: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
+    type: Annotated[int, msgspec.Meta(ge=0, le=5)] | None = 0
     state: str | None = None
     url: str | None = None
 
@@ -24,7 +24,7 @@ class PresenceUpdate(msgspec.Struct):
     status: Status | None = None
     activities: list[Activity] | None = None
     since: float | None = None
-    afk: bool = False
+    afk: bool | None = False
     game: Activity | None = None
     """In place of ``activities`` before version 8 of the API; still taken, and still sent by Nextcord."""
 
@@ -35,8 +35,8 @@ class Identify(msgspec.Struct):
     token: str
     properties: dict[str, Any]
     intents: int
-    compress: bool = False
-    large_threshold: int = 50
+    compress: bool | None = False
+    large_threshold: int | None = None
     shard: tuple[int, int] | None = None
     presence: PresenceUpdate | None = None
 

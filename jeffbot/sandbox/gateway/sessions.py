@@ -19,7 +19,9 @@ from .welcome import welcome
 GUILDS_PER_SHARD = 2500
 """A shard with more guilds has to be divided (Discord: Gateway, "Sharding")."""
 SMALLEST_LARGE, LARGEST_LARGE = 50, 250
-"""Bounds of ``large_threshold`` (Discord: Gateway Events, "Identify")."""
+"""Bounds of ``large_threshold``, the first the default (Discord: Gateway Events, "Identify")."""
+_SCHEME = "Bot "
+"""Some libraries, such as discordgo, send it before the token here, too."""
 IMPLIED_CONTENT_VERSION = 9
 """Up to this version whoever was granted MESSAGE_CONTENT need not ask for it (Discord: Change Log, "API v10")."""
 
@@ -60,14 +62,15 @@ class Sessions:
         Raises:
             ProtocolError: 4004, 4010, 4011, 4013 or 4014.
         """
-        application = self._application_of(identify.token)
+        application = self._application_of(identify.token.removeprefix(_SCHEME))
         if application is None:
             raise CloseCode.AUTHENTICATION_FAILED.error()
         shard = _shard(identify.shard)
         intents = _intents(identify.intents, application.privileged)
         if version <= IMPLIED_CONTENT_VERSION:
             intents |= application.privileged & Intents.MESSAGE_CONTENT
-        threshold = min(max(identify.large_threshold, SMALLEST_LARGE), LARGEST_LARGE)
+        wanted = SMALLEST_LARGE if identify.large_threshold is None else identify.large_threshold
+        threshold = min(max(wanted, SMALLEST_LARGE), LARGEST_LARGE)
         session = Session(
             application,
             intents,
@@ -93,7 +96,7 @@ class Sessions:
         Raises:
             ProtocolError: 4007, no such event was ever sent; the session is over.
         """
-        application = self._application_of(resume.token)
+        application = self._application_of(resume.token.removeprefix(_SCHEME))
         session = next((s for s in self.all if s.id == resume.session_id and s.application is application), None)
         if session is None:
             return None
@@ -141,7 +144,7 @@ class Sessions:
             self.findings.note(Kind.DEPRECATED_FIELD, name, f"IDENTIFY has properties {', '.join(sorted(old))}")
         if identify.presence and identify.presence.game:
             self.findings.note(Kind.DEPRECATED_FIELD, name, "IDENTIFY has a presence with game, not activities")
-        if identify.large_threshold != session.large_threshold:
+        if identify.large_threshold not in (None, session.large_threshold):
             self.findings.note(
                 Kind.COERCED_VALUE, name, f"IDENTIFY has a large_threshold of {identify.large_threshold}"
             )

@@ -168,6 +168,7 @@ class Answers:
         message = self._composer.compose(self._world.next_id(), scene.place, scene.application.user, body, files)
         original = interaction.reply.original if is_followup else None
         message.kind, message.extra = _kind(interaction, original), message.extra | _told(interaction, original)
+        message.quoted = _about(interaction, original)
         self._world.post(message)
         return message
 
@@ -234,10 +235,15 @@ def _told(interaction: Interaction, original: Message | None) -> Json:
     }
     if interaction.kind == COMMAND and not original:
         said["interaction"] = interaction.named()
-    target = interaction.target if isinstance(interaction.target, Message) else None
-    if about := original or interaction.source or target:
-        said |= {"message_reference": reference_json(about), "referenced_message": message_json(about)}
+    if about := _about(interaction, original):
+        said["message_reference"] = reference_json(about)
     return said
+
+
+def _about(interaction: Interaction, original: Message | None) -> Message | None:
+    """The message that another one goes with."""
+    target = interaction.target if isinstance(interaction.target, Message) else None
+    return original or interaction.source or target
 
 
 def _callback_json(interaction: Interaction, kind: int) -> Json:

@@ -1,7 +1,7 @@
 """Applications: a bot's account, and what its owner sets about it (Discord: Resources, Application)."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..gateway.intents import NO_INTENTS, Intents, flags_of, granted_by
 from ..world.guild import Guild
@@ -12,9 +12,25 @@ from .registry import CommandRegistry
 
 
 class Application:
-    """A bot's account, and what a moderator does to it in voice."""
+    """A bot's account, and what a moderator does to it in voice.
 
-    def __init__(self, world: World, name: str, privileged: Intents = NO_INTENTS) -> None:
+    Args:
+        world: Where it lives.
+        name: Its bot's name.
+        privileged: The privileged intents that it was granted.
+        redirect_uris: Where people may be sent after signing in.
+        public_client: It can keep no secret.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        privileged: Intents = NO_INTENTS,
+        redirect_uris: Iterable[str] = (),
+        *,
+        public_client: bool = False,
+    ) -> None:
         self._world = world
         self.id = world.next_id()
         self.user = User(self.id, name, bot=True)
@@ -22,9 +38,9 @@ class Application:
         self.commands = CommandRegistry(self.id, world.next_id, world.touch)
         self.client_secret = secrets.token_urlsafe(24)
         """What the application shows to get OAuth2 tokens; its ``client_id`` is its id."""
-        self.redirect_uris: list[str] = []
+        self.redirect_uris = list(redirect_uris)
         """Where people are sent after signing in (Discord: OAuth2, "Authorization Code Grant"); compared exactly."""
-        self.public_client = False
+        self.public_client = public_client
         """It can keep no secret and needs none, but a code challenge (RFC 6749, section 2.1; RFC 7636)."""
         self.bot_public = True
         """Everybody may let the bot into their guilds, not only its owner."""

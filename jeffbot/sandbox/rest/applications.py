@@ -5,6 +5,7 @@ from ..world.payloads import Json, user_json
 from ..world.values import User
 from ..world.world import World
 from .call import Call
+from .grants import SCOPES
 
 _UNSET: Json = {
     "icon": None,
@@ -20,6 +21,9 @@ _UNSET: Json = {
     "event_webhooks_status": 1,
     "integration_types_config": {"0": {}},
     "tags": [],
+    "type": None,
+    "explicit_content_filter": 0,
+    "eligible_oauth2_scopes": sorted(SCOPES),
 }
 _NOT_KEPT = ("flags", "icon", "cover_image")
 _PUBLIC = ("id", "name", "icon", "description", "hook", "bot_public", "bot_require_code_grant", "verify_key", "flags")

@@ -4,17 +4,20 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlencode
 
 from aiohttp import web
 from yarl import URL
 
+from ..errors import ApiError, SandboxError
 from ..interactions.applications import Application
 from ..world.guild import Guild
 from ..world.permissions import Permission
 from ..world.values import Role, User
 from .call import Rooms, snowflake
-from .grants import Permit
-from .oauth2 import SCOPES
+from .forms.fields import INT64
+from .grants import SCOPES, Permit
+from .oauth2 import read_fields
 
 PATH = "/oauth2/authorize"
 _INSTALL: Final = frozenset({"bot", "applications.commands"})
@@ -27,7 +30,7 @@ _HEADERS = {
 }
 
 
-class PageError(Exception):
+class AuthorizationRefusedError(SandboxError):
     """The person is told, and not sent anywhere: who asks cannot be trusted (RFC 6749, section 4.1.2.1)."""
 
 
@@ -76,6 +79,8 @@ class Wish:
         kind = self.query.get("response_type")
         if not SCOPES.issuperset(self.scopes):
             raise SentBackError("invalid_scope", "The requested scope is invalid, unknown, or malformed.")
+        if self.permissions > INT64:
+            raise SentBackError("invalid_request", f"permissions should be less than or equal to {INT64}.")
         if kind not in ("code", "token") and not self.is_install:
             error = "unsupported_response_type" if kind else "invalid_request"
             raise SentBackError(error, "The response type must be code or token.")
@@ -88,13 +93,15 @@ class Wish:
         """The address to send the person to, with an answer to the application.
 
         Raises:
-            PageError: There is nowhere to send them.
+            AuthorizationRefusedError: There is nowhere to send them.
         """
         if self.redirect_uri is None:
-            raise PageError(parameters.get("error_description", "This application has no redirect URI."))
+            raise AuthorizationRefusedError(
+                parameters.get("error_description", "This application has no redirect URI.")
+            )
         said = dict(parameters) | ({"state": self.query["state"]} if "state" in self.query else {})
-        address = URL(self.redirect_uri)
-        return str(address.with_fragment(str(URL().with_query(said))[1:]) if fragment else address.update_query(said))
+        address = _address(self.redirect_uri)
+        return f"{address.with_fragment(None)}#{urlencode(said)}" if fragment else str(address.update_query(said))
 
 
 class AuthorizePage:
@@ -115,19 +122,19 @@ class AuthorizePage:
                 wish.check()
             except SentBackError as error:
                 return _redirect(wish.answer({"error": error.error, "error_description": str(error)}))
-        except PageError as error:
+        except AuthorizationRefusedError as error:
             return _page(f"<h1>This does not work</h1><p>{html.escape(str(error))}</p>", status=400)
         return _page(_form(wish, self._people(), list(self._rooms.world.guilds.values())))
 
     async def decide(self, request: web.Request) -> web.Response:
         """What somebody has decided."""
-        form = await request.post()
         try:
+            form = dict((await read_fields(request)).data)
             if form.get("decision") != "authorize":
                 return _redirect(self.decline(str(request.url)))
             person = self._person(str(form.get("user_id")))
             address = self.agree(str(request.url), person, self._guild(str(form.get("guild_id"))))
-        except PageError as error:
+        except (AuthorizationRefusedError, ApiError) as error:
             return _page(f"<h1>This does not work</h1><p>{html.escape(str(error))}</p>", status=400)
         return _redirect(address) if address else _page("<h1>Authorized</h1><p>You may close this page.</p>")
 
@@ -143,9 +150,10 @@ class AuthorizePage:
             Where Discord sends the browser, with the code in it; None: nowhere, a bot was let in and that is all.
 
         Raises:
-            PageError: The application or the redirect URI is unknown, or the person may not let bots in there.
+            AuthorizationRefusedError: The application or the redirect URI is unknown, or the person may not let bots
+                in there.
         """
-        wish = self._wish(URL(url).query)
+        wish = self._wish(_address(url).query)
         try:
             wish.check()
         except SentBackError as error:
@@ -157,22 +165,22 @@ class AuthorizePage:
     def decline(self, url: str) -> str:
         """Where Discord sends the browser of somebody who does not agree."""
         described = "The resource owner or authorization server denied the request"
-        return self._wish(URL(url).query).answer({"error": "access_denied", "error_description": described})
+        return self._wish(_address(url).query).answer({"error": "access_denied", "error_description": described})
 
     def _wish(self, query: Mapping[str, str]) -> Wish:
         """Who asks, and where people would be sent.
 
         Raises:
-            PageError: Nobody known, or to an address that is not registered.
+            AuthorizationRefusedError: Nobody known, or to an address that is not registered.
         """
         client_id = snowflake(query.get("client_id", ""))
         application = None if client_id is None else self._rooms.application(client_id)
         if application is None:
-            raise PageError("Unknown application.")
+            raise AuthorizationRefusedError("Unknown application.")
         registered = application.redirect_uris
         redirect_uri = query.get("redirect_uri") or (registered[0] if registered else None)
         if redirect_uri not in (None, *registered):
-            raise PageError("Invalid OAuth2 redirect_uri: it is not one of the application's.")
+            raise AuthorizationRefusedError("Invalid OAuth2 redirect_uri: it is not one of the application's.")
         return Wish(application, redirect_uri, query)
 
     def _answer(self, wish: Wish, permit: Permit) -> str:
@@ -200,11 +208,11 @@ class AuthorizePage:
         chosen = named if fixed or guild is None else guild
         bot = wish.application.user
         if chosen is None:
-            raise PageError("Choose the guild into which the bot is let.")
+            raise AuthorizationRefusedError("Choose the guild into which the bot is let.")
         if not chosen.may(person, Permission.MANAGE_GUILD):
-            raise PageError(f"{person.name} may not let bots into {chosen.name}.")
+            raise AuthorizationRefusedError(f"{person.name} may not let bots into {chosen.name}.")
         if not wish.application.bot_public and person is not wish.application.owner:
-            raise PageError("Only its owner may let this bot in.")
+            raise AuthorizationRefusedError("Only its owner may let this bot in.")
         if bot.id not in chosen.members:
             roles: tuple[Role, ...] = ()
             if wish.permissions:
@@ -221,11 +229,18 @@ class AuthorizePage:
         for person in self._people():
             if str(person.id) == user_id:
                 return person
-        raise PageError("There is no such person.")
+        raise AuthorizationRefusedError("There is no such person.")
 
     def _guild(self, guild_id: str) -> Guild | None:
         known = (guild for guild in self._rooms.world.guilds.values() if str(guild.id) == guild_id)
         return next(known, None)
+
+
+def _address(url: str) -> URL:
+    try:
+        return URL(url)
+    except ValueError as error:
+        raise AuthorizationRefusedError(f"This is no URL: {error}.") from error
 
 
 def _redirect(address: str) -> web.Response:

@@ -1,5 +1,7 @@
 """Files that are fetched without authorization (Discord: Reference, "Image Formatting"; Soundboard, "Sound Files")."""
 
+from urllib.parse import quote
+
 from aiohttp import web
 
 from ..attachments import ROUTE, File
@@ -26,7 +28,7 @@ class Cdn:
     async def _attachment(self, request: web.Request) -> web.Response:
         file = self._rooms.attachments.find(snowflake(request.match_info["attachment_id"]) or 0)
         if file is None or file.name != request.match_info["filename"]:
-            raise web.HTTPNotFound
+            return _gone()
         return _download(file)
 
     async def _sound(self, request: web.Request) -> web.Response:
@@ -35,9 +37,19 @@ class Cdn:
             if sound := guild.sounds.get(wanted):
                 kind = "audio/ogg" if sound.data.startswith(b"OggS") else "audio/mpeg"
                 return _download(File(sound.name, sound.data, kind))
-        raise web.HTTPNotFound
+        return _gone()
+
+
+def _gone() -> web.Response:
+    """A known route without a file: nothing that a client should not have asked for."""
+    return web.Response(status=404, text="404: Not Found")
 
 
 def _download(file: File) -> web.Response:
-    headers = {"Content-Type": file.content_type or "application/octet-stream", "X-Content-Type-Options": "nosniff"}
+    """A file to keep: shown by a browser, a page among them could use what else this origin serves."""
+    headers = {
+        "Content-Type": file.content_type or "application/octet-stream",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name)}",
+        "X-Content-Type-Options": "nosniff",
+    }
     return web.Response(body=file.data, headers=headers)

@@ -11,6 +11,22 @@ from ..options import Options
 from ..world.guild import Guild
 from ..world.values import User
 
+SCOPES = frozenset(
+    {
+        "applications.commands",
+        "applications.commands.permissions.update",
+        "applications.commands.update",
+        "bot",
+        "connections",
+        "email",
+        "guilds",
+        "guilds.join",
+        "guilds.members.read",
+        "identify",
+        "voice",
+    }
+)
+"""Of Discord's scopes, those that can be asked for here (OAuth2, "OAuth2 Scopes")."""
 CODE_SECONDS = 100.0
 """How long a code can be exchanged. Discord's documentation does not say; a number its staff have given."""
 

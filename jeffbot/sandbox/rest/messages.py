@@ -5,7 +5,7 @@ import time
 from ..composing import MENU_COMMAND, REPLY, SLASH_COMMAND, reference_json
 from ..errors import ApiError
 from ..gateway.intents import Intents
-from ..world.payloads import Json, mentioned, message_json
+from ..world.payloads import Json, message_json, reads
 from ..world.permissions import Permission
 from ..world.values import TEXTUAL, Channel, DirectChannel, Message, Place
 from ..world.world import DISCORD_EPOCH_MS
@@ -30,7 +30,11 @@ _REPLIABLE = {0, REPLY, SLASH_COMMAND, MENU_COMMAND}
 _BULK_DELETE_MS = 14 * 86_400_000
 """Message, "Bulk Delete Messages"."""
 _NONCES_KEPT = 100
-_IN_SNAPSHOT = ("content", "embeds", "attachments", "timestamp", "edited_timestamp", "flags", "mentions", "type")
+_IN_SNAPSHOT = (
+    *("content", "embeds", "attachments", "components"),
+    *("timestamp", "edited_timestamp", "flags", "mentions", "mention_roles", "type"),
+)
+"""Message, "Message Snapshot Object"."""
 
 
 # Reading
@@ -59,13 +63,8 @@ def get(call: Call) -> Json:
 
 def seen_json(call: Call, message: Message) -> Json:
     """A message as the asker sees it: what others say to others, only with the MESSAGE_CONTENT intent."""
-    content = (
-        Intents.MESSAGE_CONTENT in call.application.privileged
-        or message.author is call.user
-        or isinstance(message.place, DirectChannel)
-        or call.user in mentioned(message)
-    )
-    return message_json(message, content=content)
+    intent = Intents.MESSAGE_CONTENT in call.application.privileged
+    return message_json(message, may_read=lambda each: reads(call.user, each, intent=intent))
 
 
 # Writing
@@ -76,15 +75,17 @@ def send(call: Call) -> Json:
     place, body = call.place(), call.body
     _check_sender(call, place)
     if body.get("enforce_nonce") and (sent := _sent_before(call, place)):
-        return message_json(sent)
+        return seen_json(call, sent)
+    reference: Json = body.get("message_reference") or {}
     quoted = _quoted(call, place)
-    message = call.rooms.composer.compose(call.world.next_id(), place, call.user, body, call.files)
+    reply_to = None if reference.get("type") == forms.FORWARD else quoted
+    message = call.rooms.composer.compose(call.world.next_id(), place, call.user, body, call.files, reply_to=reply_to)
     if body.get("nonce") is not None:
         message.extra["nonce"] = body["nonce"]
-    if reference := body.get("message_reference"):
+    if reference and not reply_to:
         _refer(message, reference, quoted)
     call.world.post(message)
-    return message_json(message)
+    return seen_json(call, message)
 
 
 def _check_sender(call: Call, place: Place) -> None:
@@ -135,18 +136,14 @@ def _bad_reference(code: str, text: str) -> ApiError:
 
 
 def _refer(message: Message, reference: Json, quoted: Message | None) -> None:
-    """Say what a message replies to or forwards; what is not there is only named."""
+    """Say what a message forwards; what is not there is only named."""
     if quoted is None:
         message.extra["message_reference"] = reference_json(message) | {"message_id": reference["message_id"]}
-    elif reference.get("type") == forms.FORWARD:
+    else:
         whole = message_json(quoted)
         message.flags |= HAS_SNAPSHOT
         message.extra["message_reference"] = reference_json(quoted) | {"type": forms.FORWARD}
         message.extra["message_snapshots"] = [{"message": {name: whole[name] for name in _IN_SNAPSHOT}}]
-    else:
-        message.kind = REPLY
-        message.extra["message_reference"] = reference_json(quoted)
-        message.extra["referenced_message"] = message_json(quoted)
 
 
 # Changing
@@ -165,7 +162,7 @@ def edit(call: Call) -> Json:
             raise NOT_YOUR_MESSAGE.error()
         call.need(Permission.MANAGE_MESSAGES, message.place)
     call.world.edit_message(message, **call.rooms.composer.revised(message, body, call.files))
-    return message_json(message)
+    return seen_json(call, message)
 
 
 def remove(call: Call) -> None:

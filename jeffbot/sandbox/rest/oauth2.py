@@ -16,27 +16,10 @@ from .applications import owner_of, public_json
 from .body import Body
 from .call import Call, snowflake
 from .forms.oauth2 import AUTHORIZATION_CODE, CLIENT_CREDENTIALS, OAuth2Error, check_revocation, check_token_request
-from .grants import Grant, Permit
+from .grants import SCOPES, Grant, Permit
 from .schema import Place
 from .serving import reply
 
-SCOPES = frozenset(
-    {
-        "applications.commands",
-        "applications.commands.permissions.update",
-        "applications.commands.update",
-        "bot",
-        "connections",
-        "email",
-        "guilds",
-        "guilds.join",
-        "guilds.members.read",
-        "identify",
-        "role_connections.write",
-        "voice",
-    }
-)
-"""Of Discord's scopes, those that can be asked for here (OAuth2, "OAuth2 Scopes")."""
 _MOST_FIELDS = 100
 
 

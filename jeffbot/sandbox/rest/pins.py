@@ -74,5 +74,4 @@ def _notice(call: Call, message: Message) -> Message:
 
 
 def _seconds(moment: str) -> float:
-    parsed = dt.datetime.fromisoformat(moment)
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=dt.UTC)).timestamp()
+    return dt.datetime.fromisoformat(moment).timestamp()

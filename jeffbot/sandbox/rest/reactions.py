@@ -1,23 +1,17 @@
 """Reactions to messages (Discord: Resources, Message)."""
 
-import unicodedata
-
 from ..world.payloads import Json, user_json
 from ..world.permissions import Permission
 from ..world.values import User
 from .call import Call
 from .forms.fields import Choice, Snowflake, Whole
+from .forms.formats import is_emoji
 from .refusals import TOO_MANY_REACTIONS, UNKNOWN_EMOJI
 from .schema import Form
 
 QUERY = Form(type=Choice(0, 1), after=Snowflake(), limit=Whole(1, 100))
 MOST_REACTIONS = 20
 """Different ones to a message (error 30010)."""
-_LONGEST_EMOJI = 20
-"""Code points; flags of regions and families are the longest sequences of Unicode (UTS #51)."""
-
-_EMOJI_CATEGORIES = frozenset({"So", "Sm", "Me"})
-"""Unicode's general categories of which at least one character of an emoji is."""
 
 
 def add(call: Call) -> None:
@@ -66,10 +60,7 @@ def clear(call: Call) -> None:
 
 
 def _emoji(call: Call) -> str:
-    """The emoji of the path; guilds here have none of their own."""
-    emoji = call.path["emoji"]
-    is_symbol = any(unicodedata.category(character) in _EMOJI_CATEGORIES for character in emoji)
-    is_word = emoji.isascii() or any(map(str.isalpha, emoji))
-    if not is_symbol or is_word or len(emoji) > _LONGEST_EMOJI:
-        raise UNKNOWN_EMOJI.error()
-    return emoji
+    """The emoji of the path."""
+    if is_emoji(emoji := call.path["emoji"]):
+        return emoji
+    raise UNKNOWN_EMOJI.error()

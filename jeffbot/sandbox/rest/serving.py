@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from ..errors import ApiError
-from ..findings import Kind
+from ..findings import Kind, legible
 from ..interactions.applications import Application
 from .body import Body, read_body
 from .call import Call, Client, Rooms
@@ -130,7 +130,7 @@ class Rest:
         except web.HTTPRequestEntityTooLarge:
             return reply(TOO_LARGE.error().body, TOO_LARGE.status)
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
-            self.unknown_routes.append(f"{request.method} {request.path}")
+            self.unknown_routes.append(legible(f"{request.method} {request.path}"))
             return reply({"message": f"{error.status}: {error.reason}", "code": 0}, error.status)
         except web.HTTPException as error:
             return reply({"message": error.reason, "code": 0}, error.status)

@@ -1,16 +1,19 @@
 """One voice channel in which a bot is: who is in it, and what each hears."""
 
 import asyncio
+from collections.abc import Iterator
 
 from ..findings import Findings, Kind
 from ..options import Options
 from ..world.payloads import Json
 from ..world.values import Channel, ChannelType, User
 from .connections import VoiceConnection
-from .dave import Group, How, Listener
+from .dave import Decrypted, Group, How, Listener
 from .opcodes import Op
 from .rtp import Opened, Packet, Protection
 
+KEY_PATIENCE = 1.0
+"""How long, in seconds, a client may take to send with the keys of a change; Discord names no number."""
 _PROTECTION = {
     How.ENCRYPTED: Protection.ENCRYPTED,
     How.CLEAR: Protection.CLEAR,
@@ -62,6 +65,8 @@ class Call:
     def close(self) -> None:
         """The last bot has gone."""
         self.group.close()
+        for listener in self.listeners.values():
+            listener.close()
 
     def speak(self, voice: VoiceConnection) -> None:
         """Tell other bots that one speaks."""
@@ -74,16 +79,35 @@ class Call:
         frame = opened.frame
         if frame is None:
             return Packet(arrived, opened.sequence, opened.timestamp, None, Protection.BROKEN)
+        heard = {user_id: listener.decrypt(voice.user_id, frame) for user_id, listener in self._hearing(voice)}
+        self._look_for_old_keys(voice, arrived, heard)
         opus, protection = None, Protection.UNHEARD
-        if voice.may_be_heard:
-            for user_id, listener in self.listeners.items():
-                state = self.channel.guild.voice_states.get(user_id)
-                if state is None or state.deaf or state.self_deaf:
-                    continue
-                heard = listener.decrypt(voice.user_id, frame)
-                if heard.opus is not None or opus is None:
-                    protection, opus = _PROTECTION[heard.how], heard.opus
+        for each in heard.values():
+            if each.opus is not None or opus is None:
+                protection, opus = _PROTECTION[each.how], each.opus
         return Packet(arrived, opened.sequence, opened.timestamp, opus, protection)
+
+    def _hearing(self, voice: VoiceConnection) -> Iterator[tuple[int, Listener]]:
+        """Those to whom Discord forwards what this bot sends."""
+        for user_id, listener in self.listeners.items() if voice.may_be_heard else ():
+            state = self.channel.guild.voice_states.get(user_id)
+            if state and not (state.deaf or state.self_deaf):
+                yield user_id, listener
+
+    def _look_for_old_keys(self, voice: VoiceConnection, arrived: float, heard: dict[int, Decrypted]) -> None:
+        """Some listeners keep old keys for a while, so that one packet is heard is not all."""
+        ways = {each.how for each in heard.values()}
+        patience = KEY_PATIENCE + self._delay
+        if How.ENCRYPTED not in ways or not self.group.settled or arrived - self.group.changed_at < patience:
+            return
+        if self.group.version == 0:
+            self._note(voice.user_id, "goes on encrypting after the call has ended encryption (op 22)")
+        elif How.UNDECRYPTABLE in ways:
+            members = [heard[user_id].how for user_id in self.group.member_ids if user_id in heard]
+            if deaf := members.count(How.UNDECRYPTABLE):
+                self._note(
+                    voice.user_id, f"has not changed keys (op 22): {deaf} of {len(heard)} listeners cannot decrypt"
+                )
 
     def _tell_others(self, user_id: int, op: int, data: Json) -> None:
         for other in self.connections.values():

@@ -58,6 +58,8 @@ class VoiceConnection:
         """All packets that arrived, in that order."""
         self.waiting: list[tuple[float, Opened]] = []
         """Packets that came ahead of the Speaking message, and when."""
+        self.waiting_since = 0.0
+        """When the first of those was taken, on the clock of the event loop."""
         self.resumes = 0
         """How often the client has resumed."""
         self.udp: UdpFaults | None = None
@@ -86,6 +88,11 @@ class VoiceConnection:
     def connected(self) -> bool:
         """Whether the voice WebSocket is open."""
         return not self._connection.closing
+
+    @property
+    def left(self) -> bool:
+        """Whether the client has closed for good, of its own accord."""
+        return self._connection.closed_by_client and self.close_code in ENDING_CODES
 
     @property
     def close_code(self) -> int | None:
@@ -159,6 +166,8 @@ class VoiceConnection:
         missed = list(self._buffer)[len(self._buffer) - (self._sent - count) :]
         old, self._connection = self._connection, connection
         old.close(SESSION_INVALID)
+        self._answered = count
+        self.stream.cut()
         self.resumes += 1
         self.answer(Op.RESUMED, None)
         for message in missed:

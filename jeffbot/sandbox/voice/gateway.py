@@ -18,13 +18,13 @@ from ..errors import ProtocolError
 from ..findings import Findings, Kind
 from ..options import Options
 from .connections import VoiceConnection
+from .dave import parse_binary, parse_text
 from .messages import Heartbeat, Identify, Resume, SelectProtocol, Speaking
 from .opcodes import Op
 from .server import VoiceServer
 
 VERSION = 8
-OLDEST_VERSION = 4
-"""Older versions are rejected since November 2024 (Voice, "Voice Gateway Versioning")."""
+"""The recommended one (Voice, "Voice Gateway Versioning"); those from 4 on, which Discord still takes, are refused."""
 SESSION_TIMEOUT, UNKNOWN_PROTOCOL, UNKNOWN_ENCRYPTION_MODE = 4009, 4012, 4016
 MISSED_HEARTBEATS = 1.5
 """After so many intervals without a heartbeat the session has timed out; Discord names no number."""
@@ -84,10 +84,12 @@ class VoiceClient:
             case Op.SELECT_PROTOCOL:
                 self._select(voice, msgspec.convert(message.d, SelectProtocol, strict=False))
             case Op.SPEAKING:
-                self._server.speak(voice, msgspec.convert(message.d, Speaking, strict=False).speaking)
+                self._speak(voice, msgspec.convert(message.d, Speaking, strict=False))
             case Op.DAVE_TRANSITION_READY | Op.DAVE_INVALID_COMMIT_WELCOME:
                 if call := self._server.call(voice.channel):
                     call.group.receive(voice.user_id, message.op, message.d)
+                else:
+                    parse_text(message.op, message.d)
             case _:
                 raise ProtocolError(UNKNOWN_OPCODE)
 
@@ -98,6 +100,8 @@ class VoiceClient:
             raise ProtocolError(DECODE_ERROR)
         if call := self._server.call(self.voice.channel):
             call.group.receive_binary(self.voice.user_id, data[0], data[1:])
+        else:
+            parse_binary(self.voice.user_id, data[0], data[1:], lambda _, text: self._note(Kind.DAVE, text))
 
     def _heartbeat(self, heartbeat: Heartbeat) -> None:
         self._expect_heartbeat()
@@ -146,6 +150,13 @@ class VoiceClient:
             raise ProtocolError(UNKNOWN_ENCRYPTION_MODE)
         self._server.describe(voice, select.data.mode)
 
+    def _speak(self, voice: VoiceConnection, speaking: Speaking) -> None:
+        if speaking.ssrc not in (None, voice.ssrc):
+            self._note(Kind.INVALID_SSRC, "a Speaking message with another SSRC than its own")
+        if speaking.delay:
+            self._note(Kind.SPEAKING_DELAY, "a Speaking message with a delay that is not 0")
+        self._server.speak(voice, speaking.speaking)
+
     def _note(self, kind: Kind, text: str) -> None:
         if self.voice:
             self._findings.note(kind, self.voice.user.name, text)
@@ -170,11 +181,10 @@ class VoiceGateway:
         """A client connects.
 
         Raises:
-            web.HTTPBadRequest: It asks for a version that is not spoken any more.
+            web.HTTPBadRequest: It asks for another version than is spoken; Discord names no code for that.
         """
-        version = request.query.get("v", "")
-        if not (version.isdecimal() and OLDEST_VERSION <= int(version) <= VERSION):
-            raise web.HTTPBadRequest(reason=f"versions {OLDEST_VERSION} to {VERSION} of the voice gateway are spoken")
+        if request.query.get("v") != str(VERSION):
+            raise web.HTTPBadRequest(reason=f"only version {VERSION} of the voice gateway is spoken: ?v={VERSION}")
         connection = Connection()
         client = VoiceClient(self._server, self._options, self._findings, connection)
         self._connections.append(connection)

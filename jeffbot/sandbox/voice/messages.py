@@ -1,5 +1,7 @@
 """What clients say to the voice gateway (Discord: Topics, Voice); ids as strings or numbers."""
 
+from typing import Annotated
+
 import msgspec
 
 
@@ -10,7 +12,7 @@ class Identify(msgspec.Struct):
     user_id: int
     session_id: str
     token: str
-    max_dave_protocol_version: int | None = 0
+    max_dave_protocol_version: Annotated[int, msgspec.Meta(ge=0)] | None = 0
 
 
 class Resume(msgspec.Struct):
@@ -47,6 +49,7 @@ class Heartbeat(msgspec.Struct):
 class Speaking(msgspec.Struct):
     """Voice, "Speaking"."""
 
-    speaking: int
-    ssrc: int = 0
+    speaking: Annotated[int, msgspec.Meta(ge=0, le=7)]
+    """Flags: microphone 1, soundshare 2, priority 4."""
+    ssrc: int | None = None
     delay: int = 0

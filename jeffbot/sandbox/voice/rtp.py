@@ -120,6 +120,6 @@ def open_packet(datagram: bytes, cipher: Cipher | None) -> Opened:
         extension = 4 * int.from_bytes(datagram[size + 2 : size + 4])
         size += 4
     sealed, nonce = datagram[size:-_NONCE_BYTES], datagram[-_NONCE_BYTES:]
-    frame = cipher.open(nonce, sealed, datagram[:size]) if cipher else None
+    frame = cipher.open(nonce, sealed, datagram[:size]) if cipher and len(sealed) >= _TAG_BYTES else None
     opened = None if frame is None else frame[extension:]
     return Opened(sequence, timestamp, kind & 0x7F, int.from_bytes(nonce), opened)

@@ -122,18 +122,21 @@ class VoiceServer:
         return voice
 
     def describe(self, voice: VoiceConnection, mode: str) -> None:
-        """The client has chosen how to encrypt, and is in the call from now on."""
+        """The client has chosen how to encrypt, and is in the call from now on; if it is already, it begins anew."""
         call = self._calls.get(voice.channel.id)
         if call is None:
             call = self._calls[voice.channel.id] = Call(voice.channel, self.options, self._findings)
         again = voice.described
         voice.describe(mode, call.group.version_with(voice.max_version))
-        if not again:
+        if again:
+            call.group.join(voice)
+        else:
             call.add_connection(voice)
         self.world.touch()
 
     def speak(self, voice: VoiceConnection, flags: int) -> None:
         """The client says whether it speaks."""
+        self._reception.udp.catch_up()  # what it has sent before
         voice.speaking = flags
         voice.speaking_history.append(flags)
         if flags:
@@ -149,6 +152,7 @@ class VoiceServer:
         if voice.close_code in ENDING_CODES:
             self._end(voice)
         else:
+            voice.stream.cut()
             self._later(self.options.voice_resume_window, lambda: self._give_up(voice))
         self.world.touch()
 

@@ -33,8 +33,8 @@ class Stream:
         self._last: Opened | None = None
         self._last_arrived = 0.0
         self._arrivals: deque[float] = deque(maxlen=BURST_PACKETS)
-        self._ending: deque[bytes | None] = deque(maxlen=SILENCE_FRAMES)
-        """The last frames as they were heard; None: nobody could tell."""
+        self._ending: dict[Opened, bytes | None] = {}
+        """The last packets in the order they were sent, as they were heard; None: nobody could tell."""
         self.open_ended = False
         """Something came, and its end has not been looked at."""
 
@@ -47,6 +47,7 @@ class Stream:
         """Take off the transport encryption."""
         opened = open_packet(datagram, self.cipher)
         self.packets += 1
+        self._remember(opened)
         if opened.frame is None:
             self._note(Kind.UNDECRYPTABLE, "the transport encryption does not open: wrong key, nonce or header")
             return opened
@@ -58,10 +59,10 @@ class Stream:
         self._last, self._last_arrived = opened, arrived
         return opened
 
-    def heard(self, frame: bytes | None) -> None:
-        """The packet just opened was heard as this Opus frame; None: it was not."""
-        self._ending.append(frame)
-        self.open_ended = True
+    def heard(self, opened: Opened, frame: bytes | None) -> None:
+        """A packet was heard as this Opus frame; None: it was not."""
+        if opened in self._ending:
+            self._ending[opened] = frame
 
     def look_for_pause(self, now: float) -> None:
         """A while later: if the client has stopped sending, did it send the silence that belongs there?"""
@@ -69,16 +70,31 @@ class Stream:
             self.end()
 
     def end(self) -> None:
-        """The client has stopped sending."""
-        if self.open_ended and None not in self._ending and set(self._ending) != {SILENCE}:
+        """The client has stopped sending, of its own accord."""
+        frames = set(self._ending.values())
+        if self.open_ended and None not in frames and frames != {SILENCE}:
             self._note(Kind.NO_SILENCE, f"sending stopped without {SILENCE_FRAMES} frames of silence")
         self.open_ended = False
+
+    def cut(self) -> None:
+        """The client was kept from sending: how it ended is not its doing."""
+        self._ending.clear()
+        self.open_ended = False
+
+    def _remember(self, opened: Opened) -> None:
+        self.open_ended = True
+        self._ending.pop(opened, None)
+        self._ending[opened] = None
+        if len(self._ending) > SILENCE_FRAMES:
+            del self._ending[next(iter(self._ending))]
 
     def _compare(self, last: Opened, opened: Opened, elapsed: float) -> None:
         if opened.nonce == last.nonce:
             self._note(Kind.NONCE_REPEATED, "two packets have the same nonce")
         elif opened.nonce != (last.nonce + 1) & 0xFFFFFFFF:
             self._note(Kind.NONCE_NOT_COUNTED, "a nonce is not one more than the last")
+        if opened.sequence != (last.sequence + 1) & 0xFFFF:
+            self._note(Kind.SEQUENCE_NOT_COUNTED, "an RTP sequence number is not one more than the last")
         advance = ((opened.timestamp - last.timestamp) & 0xFFFFFFFF) / SAMPLE_RATE
         if elapsed > PAUSE_SECONDS and advance < elapsed * STUCK_SHARE:
             self._note(Kind.TIMESTAMP_STUCK, "the RTP timestamp did not go on during a pause")

@@ -42,14 +42,14 @@ class UdpServer(asyncio.DatagramProtocol):
     """The voice server's UDP port on loopback.
 
     Args:
-        on_rtp: Called with arrival time, SSRC and datagram of everything that looks like RTP.
-        dark: Whether nothing arrives: asked with the SSRC of an IP discovery, and with None for a keep-alive.
+        on_rtp: Called with arrival time, sender, SSRC and datagram of everything that looks like RTP.
+        dark: Whether nothing arrives from a sender: asked with the SSRC of an IP discovery, with None for a keep-alive.
     """
 
     def __init__(
         self,
-        on_rtp: Callable[[float, int, bytes], None],
-        dark: Callable[[int | None], bool] = lambda _: False,
+        on_rtp: Callable[[float, Address, int, bytes], None],
+        dark: Callable[[Address, int | None], bool] = lambda *_: False,
     ) -> None:
         self.port = 0
         self.lags: deque[float] = deque(maxlen=LAGS_KEPT)
@@ -83,31 +83,45 @@ class UdpServer(asyncio.DatagramProtocol):
         if self._transport:
             self._transport.close()
 
+    def catch_up(self) -> None:
+        """Take all that has arrived by now, however late this process is; where the kernel stamps packets."""
+        now = time.monotonic()
+        while self._socket and (arrived := self._take(self._socket)) is not None and arrived < now:
+            pass
+
     def datagram_received(self, data: bytes, addr: Address) -> None:
         """Called by asyncio where the kernel's clock is not used."""
         self._receive(time.monotonic(), data, addr)
 
     def _drain(self, receiver: socket.socket) -> None:
-        with contextlib.suppress(BlockingIOError):
-            for _ in range(_MAX_DATAGRAMS_PER_WAKE):
-                data, ancillary, _, address = receiver.recvmsg(_MAX_DATAGRAM_BYTES, 64)
-                arrived = time.monotonic()
-                for level, kind, stamp in ancillary:
-                    if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS):
-                        seconds, nanoseconds = _TIMESPEC.unpack(stamp)
-                        lag = time.time() - (seconds + nanoseconds / 1e9)
-                        self.lags.append(lag)
-                        arrived -= lag
-                self._receive(arrived, data, address)
+        for _ in range(_MAX_DATAGRAMS_PER_WAKE):
+            if self._take(receiver) is None:
+                return
+
+    def _take(self, receiver: socket.socket) -> float | None:
+        """Receive one datagram, and say when it arrived; None if there is none."""
+        try:
+            data, ancillary, _, address = receiver.recvmsg(_MAX_DATAGRAM_BYTES, 64)
+        except BlockingIOError:
+            return None
+        arrived = time.monotonic()
+        for level, kind, stamp in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS):
+                seconds, nanoseconds = _TIMESPEC.unpack(stamp)
+                lag = time.time() - (seconds + nanoseconds / 1e9)
+                self.lags.append(lag)
+                arrived -= lag
+        self._receive(arrived, data, address)
+        return arrived
 
     def _receive(self, arrived: float, data: bytes, address: Address) -> None:
         ssrc = ssrc_of(data)
         if ssrc is not None:
-            self._on_rtp(arrived, ssrc, data)
+            self._on_rtp(arrived, address, ssrc, data)
         elif response := discovery_response(data, address):
-            if not self._dark(int.from_bytes(data[4:8])):
+            if not self._dark(address, int.from_bytes(data[4:8])):
                 self._answer(response, address)
-        elif len(data) == KEEP_ALIVE_BYTES and not self._dark(None):
+        elif len(data) == KEEP_ALIVE_BYTES and not self._dark(address, None):
             self._answer(data, address)
 
     def _answer(self, data: bytes, address: Address) -> None:

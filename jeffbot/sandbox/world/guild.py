@@ -5,6 +5,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..errors import NotAllowedError
 from .events import (
     BanChanged,
     Change,
@@ -65,8 +66,15 @@ class Guild:
 
     @property
     def text_channel(self) -> Channel:
-        """The guild's first text channel."""
-        return next(channel for channel in self.channels if channel.kind is ChannelType.TEXT)
+        """The guild's first text channel.
+
+        Raises:
+            NotAllowedError: It has none.
+        """
+        for channel in self.channels:
+            if channel.kind is ChannelType.TEXT:
+                return channel
+        raise NotAllowedError(f"{self.name} has no text channel")
 
     def permissions_of(self, user: User, channel: Channel | None = None) -> int:
         """A member's permissions, in a channel if one is given (Discord: Permissions, "Permission Overwrites")."""
@@ -91,6 +99,8 @@ class Guild:
 
     def may_join(self, user: User, channel: Channel) -> bool:
         """Whether Discord lets this member into a voice channel now."""
+        if not channel.is_vocal:
+            return False
         others = sum(occupant is not user for occupant in channel.occupants)
         full = 0 < channel.user_limit <= others and not self.may(user, Permission.MOVE_MEMBERS, channel)
         return not full and self.may(user, Permission.VIEW_CHANNEL | Permission.CONNECT, channel)

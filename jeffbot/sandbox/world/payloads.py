@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .guild import Guild
@@ -23,6 +23,8 @@ from .values import (
 type Json = dict[str, Any]
 
 _JOINED_AT = "2024-01-01T00:00:00.000000+00:00"
+_EMPTY: Json = {"content": "", "embeds": [], "attachments": [], "components": []}
+"""What is to be seen of a message that one may not read (Gateway, "Message Content Intent"); polls are left out."""
 _MENTION = re.compile(r"<@!?(\d{1,20})>")
 
 
@@ -157,6 +159,7 @@ def voice_state_json(state: VoiceState) -> Json:
         "self_deaf": state.self_deaf,
         "self_mute": state.self_mute,
         "self_video": False,
+        "self_stream": False,
         "suppress": state.suppress,
         "request_to_speak_timestamp": state.request_to_speak,
     }
@@ -283,29 +286,49 @@ def guild_create_json(guild: Guild, members: Sequence[Member], *, presences: boo
     }
 
 
-def message_json(message: Message, *, content: bool = True) -> Json:
+def message_json(message: Message, *, may_read: Callable[[Message], bool] = lambda _: True) -> Json:
     """Discord: Resources, Message.
 
     Args:
         message: The message.
-        content: The reader may see what it says; without the MESSAGE_CONTENT intent content, embeds, attachments and
-            components are empty (Discord: Gateway, "Message Content Intent").
+        may_read: Whether the reader sees what a message says, this one or the one that it replies to.
     """
+    payload = _one_message_json(message, content=may_read(message))
+    if quoted := message.quoted:
+        is_there = quoted.is_there
+        payload["referenced_message"] = _one_message_json(quoted, content=may_read(quoted)) if is_there else None
+    return payload
+
+
+def reads(user: User, message: Message, *, intent: bool) -> bool:
+    """Whether a bot sees what a message says (Gateway, "Message Content Intent").
+
+    Args:
+        user: The bot.
+        message: The message.
+        intent: It has the MESSAGE_CONTENT intent.
+    """
+    mine = message.author is user or isinstance(message.place, DirectChannel)
+    return intent or mine or user in mentioned(message)
+
+
+def _one_message_json(message: Message, *, content: bool) -> Json:
+    """Without the message that it replies to."""
     place = message.place
     payload: Json = {
         "id": str(message.id),
         "channel_id": str(place.id),
         "author": user_json(message.author),
-        "content": message.content if content else "",
+        "content": message.content,
         "timestamp": iso(message.created),
         "edited_timestamp": None if message.edited is None else iso(message.edited),
         "tts": False,
         "mention_everyone": False,
         "mentions": [user_json(user) for user in mentioned(message)],
         "mention_roles": [],
-        "attachments": message.attachments if content else [],
-        "embeds": message.embeds if content else [],
-        "components": message.components if content else [],
+        "attachments": message.attachments,
+        "embeds": message.embeds,
+        "components": message.components,
         "flags": message.flags,
         "pinned": message.pinned,
         "type": message.kind,
@@ -313,7 +336,16 @@ def message_json(message: Message, *, content: bool = True) -> Json:
     }
     if message.reactions:
         payload["reactions"] = [_reaction_json(emoji, users) for emoji, users in message.reactions.items()]
-    return payload | message.extra
+    payload |= message.extra
+    return payload if content else _unread(payload)
+
+
+def _unread(payload: Json) -> Json:
+    """A message without what it says, also in what it forwards."""
+    seen = {name: value for name, value in payload.items() if name != "poll"} | _EMPTY
+    if snapshots := payload.get("message_snapshots"):
+        seen["message_snapshots"] = [{"message": snapshot["message"] | _EMPTY} for snapshot in snapshots]
+    return seen
 
 
 def _reaction_json(emoji: str, users: Iterable[User]) -> Json:

@@ -64,5 +64,6 @@ EVERYONE = (
     | Permission.REQUEST_TO_SPEAK
     | Permission.USE_SOUNDBOARD
     | Permission.USE_EXTERNAL_SOUNDS
+    | Permission.SEND_POLLS
 )
 """What the @everyone role of a new guild grants here."""

@@ -71,14 +71,14 @@ class Member:
     deaf: bool = False
     """Deafened in voice by a moderator."""
     timeout_until: str | None = None
-    """ISO 8601; until then they may neither write nor speak."""
+    """ISO 8601, with a zone; until then they may neither write nor speak."""
 
     @property
     def timed_out(self) -> bool:
         """Whether a moderator has timed them out until later than now."""
         if self.timeout_until is None:
             return False
-        return dt.datetime.fromisoformat(self.timeout_until).astimezone(dt.UTC) > dt.datetime.now(dt.UTC)
+        return dt.datetime.fromisoformat(self.timeout_until) > dt.datetime.now(dt.UTC)
 
 
 @dataclass
@@ -118,6 +118,8 @@ class Message:
     """Seconds since 1970."""
     reactions: dict[str, list[User]] = field(default_factory=dict)
     """Who reacted with which emoji, in order."""
+    quoted: "Message | None" = None
+    """What it replies to."""
     mentions: list[User] | None = None
     """Whom it mentions, of those whom its text names; None: all of them."""
 

@@ -111,11 +111,11 @@ class World:
 
     def react(self, message: Message, user: User, emoji: str, *, added: bool) -> None:
         """Someone reacts to a message, or takes it back."""
-        users = message.reactions.setdefault(emoji, [])
+        users = message.reactions.get(emoji, [])
         if added == (user in users):
             return
         if added:
-            users.append(user)
+            message.reactions.setdefault(emoji, users).append(user)
         else:
             users.remove(user)
         if not users:

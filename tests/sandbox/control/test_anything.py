@@ -80,14 +80,17 @@ async def test_anything(cave: Cave, remote: Remote, caplog: pytest.LogCaptureFix
     channel, role = guild.add_voice_channel("General"), guild.add_role("dj")
     await person.join(channel)
     message = await person.write(guild, "hello")
-    stranger = discord.add_user("eve")
+    stranger, bare = discord.add_user("eve"), discord.add_guild("Bare", members=[person])
+    bare.remove_channel(bare.text_channel)
+    stage, sound = guild.add_stage_channel("Stage"), guild.add_sound("horn")
     things: dict[str, list[Any]] = {
         "person": [person, stranger],
         "user": [person, stranger, application],
         "application": [application],
-        "guild": [guild],
-        "channel": [channel, guild.text_channel],
-        "guild or channel": [guild, channel],
+        "guild": [guild, guild, bare],
+        "channel": [channel, guild.text_channel, stage],
+        "guild or channel": [guild, channel, bare],
+        "sound": [sound],
         "role": [role, guild.everyone],
         "message": [message],
     }

@@ -551,6 +551,49 @@ class TestPatience:
         assert not call.group.established
         assert (JEFF, "sent no commit welcome (op 28) within 2 s") in call.notes
 
+    @pytest.mark.parametrize("stale", [False, True])
+    def test_no_commit_any_more(self, call: Call, stale: bool) -> None:  # noqa: FBT001 - a case
+        """Where the only member makes no commit, or none but old ones, the others make another group; it makes none."""
+        geoff = call.add_bot(GEOFF)
+        call.settle()
+        jeff = call.add_bot(JEFF)
+        jeff.mute_on = {Op.COMMIT_WELCOME}
+        call.settle()
+        geoff.mute_on, jeff.mute_on = {Op.COMMIT_WELCOME}, set()
+        call.group.receive(JEFF, Op.INVALID_COMMIT_WELCOME, {"transition_id": 0})
+        jeff._begin(1)
+        call.add_listener(ANN)
+        call.settle()
+        assert call.group.member_ids == [GEOFF]
+        for _ in range(40):
+            if stale:
+                call.group.receive_binary(GEOFF, Op.COMMIT_WELCOME, geoff.kept[0])
+            call.clock.advance(PATIENCE / 20)
+            call.settle()
+        call.assert_encrypted()
+        geoff.mute_on = set()
+        call.add_listener(BEN)
+        call.settle()
+        call.assert_encrypted()
+        assert (GEOFF, "its commit (op 28) is refused: it made none when one was due") in call.notes
+
+    def test_no_commit_of_any(self, call: Call) -> None:
+        """Where nobody made a commit, all may make another group."""
+        bots = [call.add_bot(user_id) for user_id in (JEFF, GEOFF, 102)]
+        call.settle()
+        for bot in bots:
+            bot.mute_on = {Op.COMMIT_WELCOME}
+        call.remove(102)
+        call.settle()
+        for bot in bots:
+            bot.mute_on = set()
+        call.clock.advance(PATIENCE)
+        call.settle()
+        assert (sorted(call.group.member_ids), call.group.settled) == ([JEFF, GEOFF], True)
+        call.add_listener(ANN)
+        call.settle()
+        call.assert_encrypted()
+
     def test_new_group_is_ignored(self, call: Call) -> None:
         """A client deaf to op 24 is never heard again once it was alone, and is named."""
         call.add_listener(ANN)

@@ -3,7 +3,7 @@
 import dave
 import pytest
 
-from jeffbot.sandbox.voice.dave import How, Listener
+from jeffbot.sandbox.voice.dave import How, Listener, Op
 from jeffbot.sandbox.voice.dave.listener import SILENCE, looks_encrypted
 
 from .clients import OPUS, Bot, Call
@@ -101,6 +101,23 @@ def test_clear_after_an_upgrade(call: Call) -> None:
     call.settle()
     assert call.listeners[ANN].decrypt(JEFF, OPUS) == (How.CLEAR, OPUS)
     assert quick.decrypt(JEFF, OPUS) == (How.CLEAR, None)
+
+
+def test_encrypted_after_a_downgrade(call: Call, ann: Listener) -> None:
+    """Likewise frames that are still encrypted when encryption has ended."""
+    quick = call.add_listener(2, retention=0)
+    geoff = call.add_bot(GEOFF)
+    call.settle()
+    geoff.deaf_to = {Op.EXECUTE_TRANSITION}
+    call.group.downgrade()
+    call.settle()
+    assert call.group.version == 0
+    frames = [geoff.encrypt() for _ in range(2)]
+    assert [listener.decrypt(GEOFF, frames[0]).how for listener in (ann, quick)] == [How.ENCRYPTED, How.UNDECRYPTABLE]
+    geoff.deaf_to = set()
+    call.group.upgrade()
+    call.settle()
+    assert quick.decrypt(GEOFF, geoff.encrypt()) == (How.ENCRYPTED, OPUS)
 
 
 def test_who_left_hears_nothing(call: Call, ann: Listener, jeff: Bot) -> None:

@@ -76,6 +76,36 @@ async def test_refused(cave: Cave, raw: RawClient, changes: dict[str, Any], code
     assert cave.discord.sessions(cave.app) == []
 
 
+async def test_as_discordgo_does(cave: Cave, raw: RawClient) -> None:
+    """A library that sends its token with its scheme, an empty status and an empty game is let in, and resumes."""
+    presence = {"since": 0, "game": {"name": "", "type": 0, "created_at": 0}, "status": "", "afk": False}
+    properties = {"os": "linux", "browser": "DiscordGo v0.28.1", "device": ""}
+    token = f"Bot {cave.app.token}"
+    gateway = await raw.log_in(token=token, presence=presence, properties=properties, large_threshold=250)
+    ready = await gateway.until_event("READY")
+    assert cave.app.user.presence == {"status": "online", "activities": []}
+    await gateway.websocket.close(code=4000)
+    again = await raw.gateway()
+    await again.send(6, {"token": token, "session_id": ready["session_id"], "seq": 1})
+
+    await again.until_event("RESUMED")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"large_threshold": None, "compress": None, "shard": None, "presence": None},
+        {"presence": {"status": None, "activities": None, "since": None, "afk": None, "game": None}},
+        {"presence": {"status": "idle", "activities": [{"name": "x", "type": None, "state": None, "url": None}]}},
+    ],
+)
+async def test_null(raw: RawClient, cave: Cave, changes: dict[str, Any]) -> None:
+    """What may be left out may be null."""
+    await (await raw.log_in(**changes)).until_event("READY")
+
+    assert cave.discord.findings == []
+
+
 @pytest.mark.parametrize("field", ["token", "properties", "intents"])
 async def test_missing_field(cave: Cave, raw: RawClient, field: str) -> None:
     """What IDENTIFY must have it must have."""

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from jeffbot.sandbox import Application, Channel, Intents, Permission
+from jeffbot.sandbox import Application, Channel, Intents, Permission, Person
 from jeffbot.sandbox.gateway.dispatches import dispatches
 from jeffbot.sandbox.gateway.intents import ALL_INTENTS, PRIVILEGED
 from jeffbot.sandbox.world.events import Event
@@ -26,7 +26,7 @@ class Scene:
     world: World
     guild: Guild
     general: Channel
-    alice: User
+    alice: Person
     bot: Application
     direct: DirectChannel
     role: Role
@@ -224,6 +224,43 @@ async def test_message_content(scene: Scene, client_of: ClientOf, intents: Inten
     assert (message["guild_id"], message["author"]["username"]) == (str(scene.guild.id), "alice")
     assert "user" not in message["member"]
     assert [("member" in mention) for mention in message["mentions"]] == [True] * ("BOT" in written)
+
+
+@pytest.mark.parametrize(
+    ("intents", "quoted", "reply"),
+    [
+        (Intents.GUILD_MESSAGES, "", ""),
+        (Intents.GUILD_MESSAGES | Intents.MESSAGE_CONTENT, "secret", "well"),
+    ],
+)
+async def test_quoted_content(scene: Scene, client_of: ClientOf, intents: Intents, quoted: str, reply: str) -> None:
+    """What a reply quotes, a forward carries, and a poll asks is content, too."""
+    gateway = await ready(await client_of(scene.bot).log_in(int(intents)))
+    secret = post(scene, scene.chat, content="secret", embeds=[{"title": "t"}])
+    await gateway.until_event("MESSAGE_CREATE")
+    snapshot = {"message": {"content": "secret", "embeds": [{"title": "t"}], "attachments": []}}
+    post(scene, scene.chat, content="well", quoted=secret)
+    post(scene, scene.chat, content="", extra={"message_snapshots": [snapshot], "poll": {"question": {"text": "?"}}})
+    answered, forwarded = await gateway.until_event("MESSAGE_CREATE"), await gateway.until_event("MESSAGE_CREATE")
+
+    referenced, (carried,) = answered["referenced_message"], forwarded["message_snapshots"]
+    assert (answered["content"], referenced["content"], carried["message"]["content"]) == (reply, quoted, quoted)
+    assert [len(each["embeds"]) for each in (referenced, carried["message"])] == [bool(quoted)] * 2
+    assert ("poll" in forwarded) == bool(quoted)
+
+
+@pytest.mark.parametrize(("ping", "read"), [(True, "well"), (False, "")])
+async def test_replies_to_a_bot(scene: Scene, client_of: ClientOf, *, ping: bool, read: str) -> None:
+    """A bot without the intent reads replies to itself, unless they do not ping it; its own words it reads anyway."""
+    gateway = await ready(await client_of(scene.bot).log_in(int(Intents.GUILD_MESSAGES)))
+    own = Message(scene.world.next_id(), scene.chat, scene.bot.user, "my own")
+    scene.world.post(own)
+    await gateway.until_event("MESSAGE_CREATE")
+    await scene.alice.write(scene.chat, "well", reply_to=own, ping=ping)
+    message = await gateway.until_event("MESSAGE_CREATE")
+
+    assert (message["content"], message["referenced_message"]["content"]) == (read, "my own")
+    assert [user["id"] for user in message["mentions"]] == [str(scene.bot.id)] * ping
 
 
 async def test_own_and_direct_messages(scene: Scene, client_of: ClientOf) -> None:

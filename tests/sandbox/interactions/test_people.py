@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from jeffbot.sandbox import File, NotAllowedError, Permission
+from jeffbot.sandbox import File, JoinRefusedError, NotAllowedError, Permission
+from jeffbot.sandbox.errors import ApiError
 from jeffbot.sandbox.world.values import ChannelType
 
 from ..clients import RawClient, Socket
@@ -172,6 +173,60 @@ async def test_others_messages(cave: Cave) -> None:
     cave.guild.give_role(cave.alice, cave.guild.add_role("moderator", Permission.MANAGE_MESSAGES))
     await cave.alice.delete(message)
     assert cave.discord.messages(cave.guild) == []
+
+
+@pytest.mark.parametrize(("content", "files"), [("", 0), ("  ", 0), ("x" * 2001, 0), ("x" * 2001, 1), ("x", 11)])
+async def test_refused_messages(cave: Cave, content: str, files: int) -> None:
+    """What is empty, too long or brings too many files is not posted, nor does a message become it."""
+    with pytest.raises(ApiError):
+        await cave.alice.write(cave.guild, content, files=[File("a", b"")] * files)
+    assert cave.discord.messages(cave.guild) == []
+    message = await cave.alice.write(cave.guild, "hello")
+    if not files:
+        with pytest.raises(ApiError):
+            await cave.alice.edit(message, content)
+
+    assert message.content == "hello"
+
+
+async def test_longest_message(cave: Cave) -> None:
+    """2000 characters and ten files are taken; files need no words."""
+    longest = await cave.alice.write(cave.guild, "x" * 2000, files=[File("a", b"")] * 10)
+    wordless = await cave.alice.write(cave.guild, files=[File("a", b"")])
+
+    assert (len(longest.content), len(longest.attachments), wordless.content) == (2000, 10, "")
+
+
+@pytest.mark.parametrize("emoji", ["nonsense!", "x", "horn:123", ""])
+async def test_no_emoji(cave: Cave, emoji: str) -> None:
+    """They react with emojis only; what nobody has reacted with is not taken back either."""
+    message = await cave.alice.write(cave.guild, "hello")
+    with pytest.raises(ApiError):
+        await cave.alice.react(message, emoji)
+    await cave.alice.unreact(message, emoji)
+
+    assert message.reactions == {}
+
+
+async def test_no_voice_channel(cave: Cave) -> None:
+    """One is in voice in voice channels."""
+    with pytest.raises(JoinRefusedError):
+        await cave.alice.join(cave.guild.text_channel)
+
+    assert cave.alice.channel is None
+
+
+async def test_guild_without_text(cave: Cave) -> None:
+    """A guild stands for its first text channel; without one it stands for nothing."""
+    cave.guild.remove_channel(cave.guild.text_channel)
+
+    for deed in (
+        cave.alice.write(cave.guild, "x"),
+        cave.alice.type(cave.guild),
+        cave.alice.invoke(cave.app, cave.guild, "x"),
+    ):
+        with pytest.raises(NotAllowedError, match="no text channel"):
+            await deed
 
 
 async def test_first_reaction(cave: Cave) -> None:

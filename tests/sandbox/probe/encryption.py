@@ -20,11 +20,12 @@ class Encryption:
         """What is sent now: 0 in clear."""
         self.recovered = 0
         """How many commits or welcomes could not be processed."""
+        self.deaf_to: set[int] = set()
+        """Which of ops 21, 22 and 24 it ignores."""
         self._user_id, self._channel_id, self._ssrc = user_id, channel_id, ssrc
         self._send, self._send_binary = send, send_binary
         self._session = dave.Session(lambda *_: None)
-        self._encryptor = dave.Encryptor()
-        self._encryptor.assign_ssrc_to_codec(ssrc, dave.Codec.opus)
+        self._encryptor = self._make_encryptor()
         self._pending: dict[int, int] = {}
         self.others: set[int] = set()
         """Who else is in the call, by ops 11 and 13."""
@@ -43,13 +44,16 @@ class Encryption:
         return sealed
 
     async def begin(self, version: int) -> None:
-        """The session is described with this version."""
+        """The session is described with this version: whatever was before is over."""
         self.version = version
+        self._encryptor = self._make_encryptor()
         if version:
             await self._new_group(version)
 
     async def text(self, op: int, data: dict[str, Any]) -> None:
         """Handle op 21, 22 or 24."""
+        if op in self.deaf_to:
+            return
         if op == PREPARE_TRANSITION:
             await self._prepared(data["transition_id"], data["protocol_version"])
         elif op == EXECUTE_TRANSITION:
@@ -79,6 +83,11 @@ class Encryption:
                 await self._new_group(self._session.get_protocol_version())
                 return
             await self._prepared(transition, self._session.get_protocol_version())
+
+    def _make_encryptor(self) -> dave.Encryptor:
+        encryptor = dave.Encryptor()
+        encryptor.assign_ssrc_to_codec(self._ssrc, dave.Codec.opus)
+        return encryptor
 
     async def _new_group(self, version: int) -> None:
         self._session.init(version, self._channel_id, str(self._user_id), None)

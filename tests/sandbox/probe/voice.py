@@ -79,10 +79,14 @@ class ProbeVoice:
         self._udp.connect((ready["ip"], ready["port"]))
         user_id = int(self._identity["user_id"])
         self.encryption = Encryption(user_id, self._channel_id, self._ssrc, self.send, self._send_binary)
-        address = await self._discover()
+        await self.select()
+
+    async def select(self) -> None:
+        """Discover the address and select the protocol, up to the key; also again, for a new key."""
+        address, count = await self._discover(), self.count(4)
         await self.send(1, {"protocol": "udp", "data": {**address, "mode": self._mode}})
-        description = await self.op(4)
-        self._key = bytes(description["secret_key"])
+        await self.until(lambda: self.count(4) > count)
+        self._key = bytes([message["d"]["secret_key"] for message in self.received if message["op"] == 4][-1])
 
     async def close(self, code: int = 1000) -> None:
         """Close the WebSocket, and wait until all has ended."""
@@ -94,6 +98,10 @@ class ProbeVoice:
         """Lose the WebSocket, as by a broken network."""
         await self._socket.close(code=4900)
         await self._end()
+
+    def send_datagram(self, datagram: bytes) -> None:
+        """Send anything over UDP, with its own SSRC where an RTP header has one."""
+        self._udp.send(datagram[:8] + struct.pack(">I", self._ssrc) + datagram[12:])
 
     async def send(self, op: int, data: Any) -> None:
         """Send a text message."""
@@ -132,12 +140,13 @@ class ProbeVoice:
             await asyncio.sleep(max(0, due - time.monotonic()))
 
     def send_frame(self, frame: bytes, **changes: int) -> None:
-        """Send one frame; ``changes`` replace payload_type, nonce, sequence or timestamp."""
+        """Send one frame; ``changes`` replace payload_type, nonce, sequence, timestamp or ssrc."""
         assert self.encryption is not None
         payload_type, sequence = changes.get("payload_type", 0x78), changes.get("sequence", self._sequence)
         timestamp = changes.get("timestamp", self._timestamp)
         nonce = struct.pack(">I", changes.get("nonce", self._nonce))
-        header = struct.pack(">BBHII", 0x80, payload_type, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, self._ssrc)
+        ssrc = changes.get("ssrc", self._ssrc)
+        header = struct.pack(">BBHII", 0x80, payload_type, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc)
         sealed = self.encryption.seal(frame)
         if self._mode == AES_GCM:
             body = AESGCM(self._key).encrypt(nonce + bytes(8), sealed, header)

@@ -110,6 +110,28 @@ async def test_timeout(cave: Cave, raw: RawClient, allow: Allow) -> None:
     assert await raw.refusal("PATCH", f"/guilds/{cave.guild.id}/members/{cave.guild.owner.id}", body) == 50013
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [("2025-01-01", "2025-01-01T00:00:00+00:00"), ("2025-01-01T01:30:00+01:30", "2025-01-01T00:00:00+00:00")],
+)
+async def test_times_are_utc(cave: Cave, raw: RawClient, allow: Allow, sent: str, kept: str) -> None:
+    """A time is kept in UTC, in which it is read if it names no zone."""
+    allow(Permission.MODERATE_MEMBERS)
+    _, member = await raw.request("PATCH", alice_of(cave), {"communication_disabled_until": sent})
+
+    assert member["communication_disabled_until"] == kept
+
+
+@pytest.mark.parametrize("until", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+async def test_times_out_of_this_world(cave: Cave, raw: RawClient, allow: Allow, until: str) -> None:
+    """A time that UTC does not have is refused, and the member goes on as before."""
+    allow(Permission.MODERATE_MEMBERS)
+    assert await raw.refusal("PATCH", alice_of(cave), {"communication_disabled_until": until}) == 50035
+
+    await cave.alice.write(cave.guild, "still here")
+    assert (await raw.request("PATCH", alice_of(cave), {"communication_disabled_until": None}))[0] == 200
+
+
 async def test_kick(cave: Cave, raw: RawClient, allow: Allow) -> None:
     """A kick needs its permission and a higher role; then the user is no member, and the gateway tells."""
     assert await raw.refusal("DELETE", alice_of(cave)) == 50013

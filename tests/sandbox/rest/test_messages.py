@@ -101,6 +101,66 @@ async def test_reply(cave: Cave, raw: RawClient) -> None:
     assert (await post(raw, channel, message_reference=ignored))["type"] == 0
 
 
+async def test_replies_mention(cave: Cave, raw: RawClient) -> None:
+    """A reply mentions whom it replies to, unless the mentions that are allowed leave them out."""
+    channel = cave.guild.text_channel
+    reference = {"message_id": str((await cave.alice.write(channel, "hello")).id)}
+    replies = [
+        await post(raw, channel, message_reference=reference, **more)
+        for more in (
+            {},
+            {"allowed_mentions": {"replied_user": True}},
+            {"allowed_mentions": {"parse": ["users"]}},
+            {"allowed_mentions": {"parse": [], "replied_user": False}},
+        )
+    ]
+    bare = await post(raw, channel, "", message_reference=reference, embeds=[{"title": "x"}])
+    own = await post(raw, channel, message_reference={"message_id": replies[0]["id"]})
+
+    assert [len(reply["mentions"]) for reply in replies] == [1, 1, 0, 0]
+    assert [user["username"] for user in bare["mentions"]] == ["alice"]
+    assert own["mentions"] == []
+
+
+async def test_what_is_quoted_and_forwarded(cave: Cave, raw: RawClient) -> None:
+    """Without the MESSAGE_CONTENT intent a bot sees no poll, and no words of others that are quoted or forwarded."""
+    channel, other = cave.guild.text_channel, cave.discord.add_application("other")
+    cave.guild.add_member(other.user)
+    secret = await cave.alice.write(channel, "secret")
+    poll = {"question": {"text": "secret?"}, "answers": [{"poll_media": {"text": "yes"}}]}
+    forward = {"type": 1, "message_id": str(secret.id), "channel_id": str(channel.id)}
+    for body in (
+        {"content": "hm", "message_reference": {"message_id": str(secret.id)}},
+        {"poll": poll},
+        {"message_reference": forward},
+    ):
+        status, _ = await raw.request("POST", messages(channel), body, token=other.token)
+        assert status == 200
+    mine = await post(raw, channel, "mine", message_reference={"message_id": str(secret.id)})
+    _, (_, forwarded, polled, reply, _) = await raw.request("GET", messages(channel))
+
+    assert (reply["content"], reply["referenced_message"]["content"]) == ("", "")
+    assert reply["referenced_message"]["id"] == str(secret.id)
+    assert "poll" not in polled
+    assert forwarded["message_snapshots"][0]["message"]["content"] == ""
+    assert (mine["content"], mine["referenced_message"]["content"]) == ("mine", "")
+    cave.app.flags = flags_of(Intents.MESSAGE_CONTENT)
+    _, (_, forwarded, polled, reply, _) = await raw.request("GET", messages(channel))
+    assert (reply["content"], reply["referenced_message"]["content"]) == ("hm", "secret")
+    assert polled["poll"]["question"] == poll["question"]
+    assert forwarded["message_snapshots"][0]["message"]["content"] == "secret"
+
+
+async def test_a_deleted_message_is_quoted_as_nothing(cave: Cave, raw: RawClient) -> None:
+    """Of a message that was deleted a reply shows that it was one."""
+    first = await cave.alice.write(cave.guild, "hello")
+    reply = await post(raw, cave.guild.text_channel, message_reference={"message_id": str(first.id)})
+    await cave.alice.delete(first)
+    _, read = await raw.request("GET", f"{messages(cave.guild.text_channel)}/{reply['id']}")
+
+    assert (read["referenced_message"], read["message_reference"]["message_id"]) == (None, str(first.id))
+
+
 async def test_forward(cave: Cave, raw: RawClient) -> None:
     """A forwarded message is a snapshot, and needs no words of one's own."""
     first = await post(raw, cave.guild.text_channel, "news")
@@ -118,7 +178,7 @@ async def test_forward(cave: Cave, raw: RawClient) -> None:
         (Permission.SEND_MESSAGES, {"content": "x"}),
         (Permission.EMBED_LINKS, {"embeds": [{"title": "x"}]}),
         (Permission(0), {"content": "x", "tts": True}),
-        (Permission(0), {"poll": {"question": {"text": "?"}, "answers": [{"poll_media": {"text": "!"}}]}}),
+        (Permission.SEND_POLLS, {"poll": {"question": {"text": "?"}, "answers": [{"poll_media": {"text": "!"}}]}}),
     ],
 )
 async def test_writing_needs_permissions(cave: Cave, raw: RawClient, denied: Permission, body: Any) -> None:
@@ -338,6 +398,19 @@ async def test_files_after_an_edit(cave: Cave, raw: RawClient) -> None:
     assert edited["attachments"][0]["id"] == kept["id"]
     _, none, _ = await raw.exchange("PATCH", f"{channel}/{first['id']}", json={"attachments": [], "content": "x"})
     assert none["attachments"] == []
+
+
+async def test_too_many_files(cave: Cave, raw: RawClient) -> None:
+    """Ten files are taken, eleven refused, in a new message and in an edit."""
+    channel = messages(cave.guild.text_channel)
+    ten = {f"files[{n}]": b"x" for n in range(10)}
+    status, message, _ = await raw.exchange("POST", channel, data=upload(ten))
+    assert (status, len(message["attachments"])) == (200, 10)
+
+    for method, path in (("POST", channel), ("PATCH", f"{channel}/{message['id']}")):
+        answer = await raw.exchange(method, path, data=upload(ten | {"files[10]": b"x"}))
+        assert (answer.status, list(answer.body["errors"])) == (400, ["attachments"])
+    assert len(cave.guild.text_channel.messages[0].attachments) == 10
 
 
 async def test_too_large(cave: Cave, raw: RawClient) -> None:

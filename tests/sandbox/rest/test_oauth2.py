@@ -13,7 +13,7 @@ from authlib.oauth2.client import OAuth2Client  # type: ignore[import-untyped]
 from yarl import URL
 
 from jeffbot.sandbox import Permission, Person, Sandbox
-from jeffbot.sandbox.rest.authorize import PageError
+from jeffbot.sandbox.rest.authorize import AuthorizationRefusedError
 from jeffbot.sandbox.rest.grants import CODE_SECONDS, Grants, Permit
 
 from ..clients import RawClient
@@ -239,10 +239,11 @@ async def test_joining_people(cave: Cave, raw: RawClient, allow: Allow) -> None:
 
 def test_the_implicit_grant(cave: Cave) -> None:
     """The token is in the fragment, where the application's server does not see it."""
-    address = cave.discord.authorize_page.agree(wish(cave, response_type="token", state="s"), cave.alice)
+    state = "s&t=1 %é"
+    address = cave.discord.authorize_page.agree(wish(cave, response_type="token", state=state), cave.alice)
     fragment = parse_qs(urlsplit(address or "").fragment)
 
-    assert (fragment["token_type"], fragment["scope"], fragment["state"]) == (["Bearer"], ["identify"], ["s"])
+    assert (fragment["token_type"], fragment["scope"], fragment["state"]) == (["Bearer"], ["identify"], [state])
     assert "code" not in (address or "")
 
 
@@ -401,7 +402,7 @@ async def test_nobody_is_sent_to_strangers(cave: Cave, raw: RawClient, changes: 
     page = await raw.exchange("GET", wish(cave, **changes), authorization="")
 
     assert (page.status, "Location" in page.headers, b"<script>" in page.body) == (400, False, False)
-    with pytest.raises(PageError):
+    with pytest.raises(AuthorizationRefusedError):
         cave.discord.authorize_page.agree(wish(cave, **changes), cave.alice)
 
 
@@ -444,15 +445,59 @@ def test_who_lets_bots_in(cave: Cave) -> None:
     own, page = cave.discord.add_guild("Own", owner=cave.alice), cave.discord.authorize_page
     url = wish(cave, scope="bot", response_type=None)
     for guild in (cave.guild, None):
-        with pytest.raises(PageError):
+        with pytest.raises(AuthorizationRefusedError):
             page.agree(url, cave.alice, guild)
-    with pytest.raises(PageError):
+    with pytest.raises(AuthorizationRefusedError):
         page.agree(f"{url}&guild_id={cave.guild.id}&disable_guild_select=true", cave.alice, own)
     cave.app.bot_public = False
-    with pytest.raises(PageError):
+    with pytest.raises(AuthorizationRefusedError):
         page.agree(url, cave.alice, own)
     assert cave.app.id not in own.members
     cave.app.owner = cave.alice
     page.agree(url, cave.alice, own)
 
     assert cave.app.id in own.members
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=x", b"--x\r\nbroken\r\n\r\n--x--"),
+        ("application/x-www-form-urlencoded; charset=bogus", b"decision=\xff"),
+        ("application/json", b"{}"),
+        ("application/x-www-form-urlencoded", b"&".join([b"a=1"] * 200)),
+    ],
+)
+async def test_malformed_decisions(cave: Cave, raw: RawClient, kind: str, body: bytes) -> None:
+    """What is no form is told to the person."""
+    answer = await raw.exchange("POST", wish(cave), authorization="", data=body, headers={"Content-Type": kind})
+
+    assert (answer.status, "Location" in answer.headers) == (400, False)
+
+
+@pytest.mark.parametrize("charset", ["bogus", "utf-16"])
+async def test_charsets_mean_nothing(cave: Cave, raw: RawClient, charset: str) -> None:
+    """The form is in UTF-8, whatever it says (WHATWG, URL, "application/x-www-form-urlencoded")."""
+    kind = {"Content-Type": f"application/x-www-form-urlencoded; charset={charset}"}
+    answer = await raw.exchange("POST", wish(cave), authorization="", data=b"decision=cancel", headers=kind)
+
+    assert (answer.status, answer_of(answer.headers["Location"])["error"]) == (303, "access_denied")
+
+
+@pytest.mark.parametrize("permissions", [2**63, 2**64])
+def test_impossible_permissions(cave: Cave, permissions: int) -> None:
+    """A bot's role cannot have more permissions than there are bits; the application is told."""
+    own = cave.discord.add_guild("Own", owner=cave.alice)
+    url = wish(cave, scope="identify bot", permissions=str(permissions), guild_id=str(own.id))
+
+    assert answer_of(cave.discord.authorize_page.agree(url, cave.alice))["error"] == "invalid_request"
+    assert cave.app.id not in own.members
+
+
+@pytest.mark.parametrize("scope", ["openid", "role_connections.write", "webhook.incoming"])
+def test_what_is_not_granted(cave: Cave, scope: str) -> None:
+    """A scope that would open nothing here is refused, as its page says."""
+    address = cave.discord.authorize_page.agree(wish(cave, scope=f"identify {scope}"), cave.alice)
+
+    assert answer_of(address)["error"] == "invalid_scope"

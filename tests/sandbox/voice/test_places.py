@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from jeffbot.sandbox import XCHACHA20, Order, Protection
+from jeffbot.sandbox import XCHACHA20, Kind, Options, Order, Protection, Sandbox
+from jeffbot.sandbox.voice.rtp import SILENCE
 
 from ..clients import RawClient, tone
 from ..conftest import Cave
@@ -104,7 +105,8 @@ async def test_channel_deleted(cave: Cave, probe: Probe) -> None:
 
 
 @pytest.mark.parametrize(
-    ("required", "version", "code"), [(True, 0, 4017), (True, None, 4017), (False, 0, None), (True, "x", 4002)]
+    ("required", "version", "code"),
+    [(True, 0, 4017), (True, None, 4017), (False, 0, None), (True, "x", 4002), (False, -1, 4002)],
 )
 async def test_client_without_encryption(
     cave: Cave, raw: RawClient, version: Any, code: int | None, *, required: bool
@@ -116,6 +118,41 @@ async def test_client_without_encryption(
         assert (await voice.until_op(2))["d"]["ssrc"]
     else:
         assert await voice.close_code() == code
+
+
+async def test_selected_again(cave: Cave, probe: Probe) -> None:
+    """A client that selects its protocol once more begins anew in the call, and is heard as before."""
+    await cave.alice.join(cave.general)
+    voice = await probe.join(cave.general)
+    await voice.audible()
+    await voice.select()
+    await voice.audible()
+    ear = cave.discord.history(cave.guild, cave.app)[-1]
+    await voice.speak(tone(440, 3))
+    await cave.discord.until(lambda: len(ear.packets) == 8)
+
+    assert {packet.protection for packet in ear.packets if packet.opus != SILENCE} == {Protection.ENCRYPTED}
+    assert Kind.DAVE not in cave.discord.findings.kinds()
+
+
+async def test_no_timer_is_left() -> None:
+    """What slow listeners would have answered is not waited for when the sandbox is closed."""
+    async with Sandbox(options=Options(listener_delay=60)) as discord:
+        app, alice = discord.add_application("jeffbot"), discord.add_user("alice")
+        guild = discord.add_guild("Cave", members=[alice], applications=[app])
+        channel = guild.add_voice_channel("General")
+        await alice.join(channel)
+        async with Probe(discord, app) as probe:
+            await probe.join(channel)
+            assert timers("Listener")
+
+    assert timers("Listener") == []
+
+
+def timers(of: str) -> list[str]:
+    """What the event loop is still to call."""
+    loop: Any = asyncio.get_running_loop()
+    return [repr(handle) for handle in loop._scheduled if not handle.cancelled() and of in repr(handle)]
 
 
 async def test_another_bot(cave: Cave, probe: Probe) -> None:

@@ -8,7 +8,7 @@ from jeffbot.sandbox import Kind, VoiceConnection
 
 from ..clients import tone
 from ..conftest import Cave
-from ..probe import Probe, ProbeVoice
+from ..probe import Fault, Probe, ProbeVoice
 
 
 def ear_of(cave: Cave) -> VoiceConnection:
@@ -45,6 +45,26 @@ async def test_resume(cave: Cave, probe: Probe) -> None:
     await voice.audible()
     await voice.speak(tone(440, 10))
     await cave.discord.until(lambda: sum(packet.opus is not None for packet in ear.packets) == 15)
+
+
+async def test_answer_lost_with_the_connection(cave: Cave, probe: Probe) -> None:
+    """Who resumes may acknowledge what it had by then, though more was sent before its last heartbeat was answered."""
+    bob = cave.discord.add_user("bob")
+    cave.guild.add_member(bob)
+    probe.faults.add(Fault.NO_HEARTBEAT)  # but those that the test sends
+    stage = cave.guild.add_stage_channel("Stage")
+    voice = await probe.join(stage)
+    had, beats = voice.seq_ack, voice.count(6)
+    await bob.join(stage)
+    await voice.heartbeat(seq_ack=had)
+    await voice.until(lambda: voice.count(6) > beats)
+    await voice.abandon()
+    voice.seq_ack, beats = had, voice.count(6)
+    await voice.connect(resume=True)
+    await voice.heartbeat(seq_ack=had)
+    await voice.until(lambda: voice.count(6) > beats)
+
+    assert cave.discord.findings == []
 
 
 async def test_resumed_comes_first(cave: Cave, probe: Probe) -> None:

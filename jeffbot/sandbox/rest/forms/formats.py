@@ -4,6 +4,7 @@ import base64
 import binascii
 import datetime as dt
 import re
+import unicodedata
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,9 +12,21 @@ from ...findings import Kind
 from ..schema import INVALID, Place, Rule, shown
 from .fields import Text
 
+_LONGEST_EMOJI = 20
+"""Code points; flags of regions and families are the longest sequences of Unicode (UTS #51)."""
+_EMOJI_CATEGORIES = frozenset({"So", "Sm", "Me"})
+"""Unicode's general categories of which at least one character of an emoji is."""
+
+
+def is_emoji(text: str) -> bool:
+    """Whether a text is an emoji of Unicode; guilds here have none of their own."""
+    is_symbol = any(unicodedata.category(character) in _EMOJI_CATEGORIES for character in text)
+    is_word = text.isascii() or any(map(str.isalpha, text))
+    return is_symbol and not is_word and len(text) <= _LONGEST_EMOJI
+
 
 class Timestamp:
-    """A date and time (Reference, "ISO8601 Date/Time")."""
+    """A date and time (Reference, "ISO8601 Date/Time"), in UTC unless it names a zone; it becomes UTC."""
 
     def __init__(self, *rules: Rule) -> None:
         self._rules = rules
@@ -26,7 +39,7 @@ class Timestamp:
             return INVALID
         for rule in self._rules:
             rule(moment, place)
-        return value
+        return moment.isoformat()
 
 
 class Url:
@@ -77,9 +90,9 @@ class SoundData:
 def _moment(value: Any) -> dt.datetime | None:
     try:
         moment = dt.datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    except (TypeError, ValueError, OverflowError):  # the last: in UTC it is before the year 1, or after 9999
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
 def _split(url: str) -> tuple[str, str]:

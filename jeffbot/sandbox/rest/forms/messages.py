@@ -5,7 +5,7 @@ from enum import IntFlag
 from typing import Any
 
 from ...errors import ApiError
-from ..schema import INVALID, Form, ListOf, NotNull, OrNull, Place, Required
+from ..schema import INVALID, Form, ListOf, NotNull, OrNull, Place, Required, fits
 from .components import COMPONENTS, EMOJI, check_layout
 from .embeds import EMBEDS
 from .fields import Bits, Choice, Flag, Ignored, Number, Snowflake, Text, Whole
@@ -26,6 +26,8 @@ _SENT = MessageFlag.SUPPRESS_EMBEDS | MessageFlag.SUPPRESS_NOTIFICATIONS | Messa
 _EDITED = MessageFlag.SUPPRESS_EMBEDS | MessageFlag.IS_COMPONENTS_V2
 _PARTS = ("content", "embeds", "components", "attachments", "sticker_ids", "poll", "shared_client_theme")
 _NOT_WITH_V2 = ("content", "embeds", "sticker_ids", "poll", "shared_client_theme")
+_MOST_FILES = 10
+"""Reference, "Uploading Files"; OpenAPI document."""
 FORWARD = 1
 """Message, "Message Reference Types"."""
 
@@ -51,6 +53,10 @@ def _layout(message: Mapping[str, Any], place: Place, flags: int = 0) -> None:
         if v2 and message.get(name):
             text = f"The '{name}' field cannot be used when using MessageFlags.IS_COMPONENTS_V2"
             (place / name).refuse("MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2", text)
+
+
+def _few_files(_: Mapping[str, Any], place: Place) -> None:
+    fits(len(place.files), 0, _MOST_FILES, place / "attachments")
 
 
 def _files_came(message: Mapping[str, Any], place: Place) -> None:
@@ -147,11 +153,12 @@ _THEME = Form(
 )
 """Message, "Shared Client Theme Object"."""
 _MESSAGE = Form(
+    _few_files,
     content=Text(0, 2000),
     embeds=EMBEDS,
     allowed_mentions=_MENTIONS,
     components=COMPONENTS,
-    attachments=ListOf(_ATTACHMENT, 0, 10),
+    attachments=ListOf(_ATTACHMENT, 0, _MOST_FILES),
 )
 
 # Requests

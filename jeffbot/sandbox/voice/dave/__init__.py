@@ -14,6 +14,7 @@ The voice gateway itself sends ops 4, 11 and 13, in this order:
 
 from .group import Group
 from .listener import Decrypted, How, Listener
+from .messages import parse_binary, parse_text
 from .participant import DAVE_VERSION, CallLater, Note, Op, Participant, Timer
 
 __all__ = [
@@ -27,4 +28,6 @@ __all__ = [
     "Op",
     "Participant",
     "Timer",
+    "parse_binary",
+    "parse_text",
 ]

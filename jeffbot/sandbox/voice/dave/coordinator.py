@@ -1,12 +1,13 @@
 """The voice gateway's decisions in one call: who is to be in the MLS group, and when its keys or its version change."""
 
+import time
 from dataclasses import dataclass, field
 
 from .delivery import Change, Delivery, LateError, Proposal
 from .external_sender import append, revoke
 from .mls import Commit, KeyPackage, RefusedError, Welcome
 from .participant import CallLater, Note, Op, Participant
-from .patience import Expectations, Transition, Transitions
+from .patience import Deadline, Expectations, Transition, Transitions
 
 INITIAL_TRANSITION = 0
 """Executed at once, without ops 23 and 22 (protocol.md, "dave_protocol_prepare_transition (21)")."""
@@ -44,10 +45,14 @@ class Coordinator:
         self.transitions = Transitions(call_later, patience, note, self._execute)
         self.version = self.target = self.offered = version
         """What is in use; what will be, once the pending transition is executed; what is allowed at most."""
+        self.changed_at = time.monotonic()
+        """When keys or version last changed, on the clock of ``time.monotonic``."""
         self.to_corrupt: set[tuple[Op, int]] = set()
         """Ops 29 and 30 that are to be sent truncated, and to whom."""
         self._note = note
         self._expectations = Expectations(call_later, patience, note)
+        self._commit = Deadline(call_later, patience, self._give_up_group)
+        """By when one of the MLS group's members has to commit what is proposed."""
         self._nobody_has_keys = True
         """So that those of the first commit can be used at once."""
         self._announcement: Announcement | None = None
@@ -57,8 +62,8 @@ class Coordinator:
         """Of users who are to be added."""
         self._stale: set[int] = set()
         """Members who are to be removed, even if they are to be added anew."""
-        self._barred: set[int] = set()
-        """Users whose commit nobody could process: they may make no other."""
+        self._barred: dict[int, str] = {}
+        """Users whose commits do not count any more, and why."""
 
     def common_version(self, *more: int) -> int:
         """The highest that is allowed and that all, and these more, speak."""
@@ -97,7 +102,7 @@ class Coordinator:
         """Let someone out, whom the others then remove."""
         if self.members.pop(user_id, None) is None:
             return
-        self._barred.discard(user_id)
+        self._barred.pop(user_id, None)
         self._expectations.forget_all(user_id)
         self._discard(user_id)
         self.transitions.forget(user_id)
@@ -149,7 +154,7 @@ class Coordinator:
             return
         try:
             if user_id in self._barred:
-                raise RefusedError("nobody could process its last one")
+                raise RefusedError(self._barred[user_id])
             change = self.delivery.accept(user_id, commit, welcome)
         except LateError:
             return
@@ -186,7 +191,7 @@ class Coordinator:
         if announced and announced.transition_id == transition_id and user_id in announced.receivers:
             announced.refusers.add(user_id)
             if len(announced.receivers) > 1 and announced.refusers == announced.receivers:
-                self._barred.add(announced.committer)
+                self._barred[announced.committer] = "nobody could process its last one"
 
     def _change_group(self) -> None:
         """Propose what is to change, or begin a new group if none is left who could commit it.
@@ -194,7 +199,7 @@ class Coordinator:
         No change is proposed before all have the keys of the last one: what a client says of those, and what it is
         told of the next, cannot cross.
         """
-        if self.delivery.established and (self._alone or not set(self._standing) - self._barred):
+        if self.delivery.established and (self._alone or not set(self._standing) - self._barred.keys()):
             self._begin_group()
         elif not self.transitions.pending:
             stale = self._stale.intersection(self.delivery.members)
@@ -202,6 +207,14 @@ class Coordinator:
             proposals = [self.delivery.propose_remove(user_id) for user_id in sorted(stale)] + self._propose_adds()
             for user_id in self._audience:
                 self._send_proposals(user_id, proposals)
+            if proposals and self.delivery.established:
+                self._commit.start()
+
+    def _give_up_group(self) -> None:
+        """No member has committed what is proposed: others make a new group (protocol.md, "Invalid Groups")."""
+        if self.delivery.established and self.delivery.proposals:
+            self._barred |= dict.fromkeys(self._standing, "it made none when one was due")
+            self._begin_group()
 
     def _propose_adds(self) -> list[Proposal]:
         packages, self._packages = self._packages, {}
@@ -234,6 +247,8 @@ class Coordinator:
                 self._send_proposals(user, self.delivery.proposals)
 
     def _announce(self, committer: int, commit: Commit, welcome: Welcome | None, change: Change) -> None:
+        self._commit.cancel()
+        self.changed_at = time.monotonic()
         users = self._standing
         transition_id = INITIAL_TRANSITION
         if not self._nobody_has_keys:
@@ -272,6 +287,8 @@ class Coordinator:
     def _begin_group(self) -> None:
         """Have all begin anew (protocol.md, "Initial Group Creation", "Sole member reset")."""
         self._abandon_group()
+        if self.members.keys() <= self._barred.keys():
+            self._barred.clear()  # else there would be nobody to make it
         self._nobody_has_keys = self._alone
         for member in self.members.values():
             data = {"protocol_version": self.target, "epoch": NEW_GROUP_EPOCH}
@@ -290,6 +307,8 @@ class Coordinator:
             self.members[user_id].participant.send(Op.PREPARE_TRANSITION, data)
 
     def _abandon_group(self) -> None:
+        self._commit.cancel()
+        self.changed_at = time.monotonic()
         self.transitions.cancel()
         self.delivery.reset()
         self._announcement = None
@@ -301,6 +320,7 @@ class Coordinator:
 
     def _execute(self, transition: Transition) -> None:
         self.version = transition.version
+        self.changed_at = time.monotonic()
         for user_id in transition.users:
             if user_id in self.members:
                 data = {"transition_id": transition.id}

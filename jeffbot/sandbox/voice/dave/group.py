@@ -3,25 +3,13 @@
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
-
-from ...errors import ProtocolError
 from .coordinator import Coordinator
-from .mls import RefusedError, parse_commit_welcome, parse_key_package
+from .messages import parse_binary, parse_text
+from .mls import KeyPackage
 from .participant import DAVE_VERSION, CallLater, Note, Op, Participant
 from .patience import PATIENCE
-from .wire import MalformedError
-
-UNKNOWN_OPCODE, DECODE_ERROR, BAD_REQUEST = 4001, 4002, 4020
-"""Discord: Opcodes and Status Codes, "Voice Close Event Codes"."""
-
-
-class TransitionMessage(msgspec.Struct):
-    """What ops 23 and 31 carry; the ID is a ``uint16`` in the binary messages that announce it."""
-
-    transition_id: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
 
 
 class Group:
@@ -83,6 +71,11 @@ class Group:
         """Whether nothing is under way: no proposal awaits a commit, no transition its execution."""
         return not self._coordinator.delivery.proposals and not self._coordinator.transitions.pending
 
+    @property
+    def changed_at(self) -> float:
+        """When keys or version last changed, on the clock of ``time.monotonic``."""
+        return self._coordinator.changed_at
+
     def version_with(self, max_version: int) -> int:
         """What op 4 tells one who joins: the highest version that all speak, 0 if one speaks none."""
         return self._coordinator.common_version(max_version)
@@ -121,12 +114,7 @@ class Group:
         Raises:
             ProtocolError: 4001 for another opcode, 4002 if it does not say which transition.
         """
-        if op not in (Op.TRANSITION_READY, Op.INVALID_COMMIT_WELCOME):
-            raise ProtocolError(UNKNOWN_OPCODE)
-        try:
-            transition_id = msgspec.convert(data, TransitionMessage, strict=False).transition_id
-        except msgspec.ValidationError as error:
-            raise ProtocolError(DECODE_ERROR) from error
+        transition_id = parse_text(op, data)
         take = self._coordinator.transitions.ready if op == Op.TRANSITION_READY else self._coordinator.take_complaint
         self._handle(partial(take, user_id, transition_id))
 
@@ -137,23 +125,11 @@ class Group:
             ProtocolError: 4001 for another opcode, 4002 if it is not the MLS message that it should be,
                 4020 for a key package that this user may not send.
         """
-        self._handle(self._parse(user_id, op, payload))
-
-    def _parse(self, user_id: int, op: int, payload: bytes) -> Callable[[], None]:
-        try:
-            if op == Op.COMMIT_WELCOME:
-                return partial(self._coordinator.take_commit, user_id, *parse_commit_welcome(payload))
-            if op == Op.KEY_PACKAGE:
-                package = parse_key_package(payload)
-                package.check(user_id)
-                return partial(self._coordinator.take_key_package, user_id, package)
-        except MalformedError as error:
-            self._note(user_id, f"sent what cannot be read (op {op}): {error}")
-            raise ProtocolError(DECODE_ERROR) from error
-        except RefusedError as error:
-            self._note(user_id, f"its key package (op {op}) is refused: {error}")
-            raise ProtocolError(BAD_REQUEST) from error
-        raise ProtocolError(UNKNOWN_OPCODE)
+        message = parse_binary(user_id, op, payload, self._note)
+        if isinstance(message, KeyPackage):
+            self._handle(partial(self._coordinator.take_key_package, user_id, message))
+        else:
+            self._handle(partial(self._coordinator.take_commit, user_id, *message))
 
     def _in_turn(self, call_later: CallLater) -> CallLater:
         """The same clock, whose calls do not fall into the midst of others."""

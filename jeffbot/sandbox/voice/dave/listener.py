@@ -98,9 +98,13 @@ class Listener:
 
     def leave(self) -> None:
         """Leave the call."""
+        self.close()
+        self._group.leave(self.user_id)
+
+    def close(self) -> None:
+        """Send none of the answers that are to come."""
         while self._answers:
             self._answers.popleft().cancel()
-        self._group.leave(self.user_id)
 
     def decrypt(self, sender_id: int, frame: bytes) -> Decrypted:
         """What is heard of a frame that just arrived from this user.
@@ -110,6 +114,8 @@ class Listener:
         in_clear = not looks_encrypted(frame)
         if in_clear and frame != SILENCE and time.monotonic() > self._clear_until:
             return _UNHEARD  # as the decryptor would say, which also logs it
+        if not in_clear and time.monotonic() > self._encrypted_until:
+            return _UNDECRYPTABLE
         decryptor = self._decryptors.get(sender_id) or self._add_decryptor(sender_id)
         plain = decryptor.decrypt(dave.MediaType.audio, frame)
         if in_clear:
@@ -147,6 +153,8 @@ class Listener:
         self._version = version
         self._clear_until = -math.inf if version else math.inf
         """Until when frames in clear are heard, on the clock of ``time.monotonic``."""
+        self._encrypted_until = math.inf
+        """Until when encrypted frames are heard, likewise."""
         self._prepared: dict[int, int] = {}
         """By transition, the protocol version."""
         self._decryptors: dict[int, dave.Decryptor] = {}
@@ -212,7 +220,9 @@ class Listener:
         self._version = self._prepared.pop(transition_id)
         if self._version == 0:
             self._session.reset()
+            self._encrypted_until = time.monotonic() + self._retention
             return
+        self._encrypted_until = math.inf
         self._clear_until = min(self._clear_until, time.monotonic() + self._retention)
         for decryptor in self._decryptors.values():
             decryptor.transition_to_passthrough_mode(False, self._retention)  # noqa: FBT003 - likewise

@@ -9,6 +9,33 @@ PATIENCE = 2.0
 """Seconds that the voice gateway waits for members to be ready: "roughly two" (protocol.md, "Member Remove")."""
 
 
+class Deadline:
+    """Something that happens unless it is called off in time.
+
+    Args:
+        call_later: The clock.
+        patience: Seconds.
+        do: What happens.
+    """
+
+    def __init__(self, call_later: CallLater, patience: float, do: Callable[[], None]) -> None:
+        self._call_later = call_later
+        self._patience = patience
+        self._do = do
+        self._timer: Timer | None = None
+
+    def start(self) -> None:
+        """From now on time runs, be it anew."""
+        self.cancel()
+        self._timer = self._call_later(self._patience, self._do)
+
+    def cancel(self) -> None:
+        """Call it off."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+
 @dataclass(slots=True)
 class Debt:
     """How many messages of one kind a client owes, and how long they may take."""
