@@ -24,7 +24,7 @@ async def visit(cave: Cave, probe: Probe) -> list[str]:
     wrong = await heard_wrongly(cave, voice, ear, 440)
     await cave.alice.leave()
     await cave.alice.join(cave.general)
-    await group_settles(cave, ear)
+    await group_settles(cave, voice, ear)
     wrong += await heard_wrongly(cave, voice, ear, 550)
     await probe.lose()
     await probe.connect(resume=True)
@@ -51,8 +51,13 @@ async def heard_wrongly(cave: Cave, voice: ProbeVoice, ear: VoiceConnection, her
     return []
 
 
-async def group_settles(cave: Cave, ear: VoiceConnection) -> None:
+async def group_settles(cave: Cave, voice: ProbeVoice, ear: VoiceConnection) -> None:
     """Wait until the bot has answered all that the voice gateway asked; one that will not is not waited for."""
+    await _settled(cave, ear)
+    await voice.until(lambda: len(voice.numbers) == ear.sent or voice.close_code is not None)
+
+
+async def _settled(cave: Cave, ear: VoiceConnection) -> None:
     call = cave.discord.call(ear.channel)
     if call is None:
         return

@@ -68,7 +68,8 @@ class VoiceConnection:
         self.ended = False
         """It cannot be resumed any more."""
         self._connection = connection
-        self._sent = 0
+        self.sent = 0
+        """How many numbered messages there have been."""
         self._answered = 0
         """How many messages there were when the last heartbeat was answered."""
         self._buffer: deque[str | bytes] = deque(maxlen=BUFFERED_MESSAGES)
@@ -151,7 +152,7 @@ class VoiceConnection:
         plausible = count is not None and count >= self._answered
         if plausible and seq_ack is not None:
             self.seq_ack = seq_ack
-        self._answered = self._sent
+        self._answered = self.sent
         return plausible
 
     def resume(self, connection: Connection, seq_ack: int | None) -> None:
@@ -161,9 +162,9 @@ class VoiceConnection:
             ProtocolError: 4006, a message that it missed is not kept any more.
         """
         count = self._count(-1 if seq_ack is None else seq_ack)
-        if count is None or self._sent - count > len(self._buffer):
+        if count is None or self.sent - count > len(self._buffer):
             raise ProtocolError(SESSION_INVALID)
-        missed = list(self._buffer)[len(self._buffer) - (self._sent - count) :]
+        missed = list(self._buffer)[len(self._buffer) - (self.sent - count) :]
         old, self._connection = self._connection, connection
         old.close(SESSION_INVALID)
         self._answered = count
@@ -177,12 +178,12 @@ class VoiceConnection:
         """How many messages there were up to that number; None if it was not among the latest 65 536."""
         if number == -1:
             return 0
-        behind = (self._sent - 1 - number) % _SEQUENCES
-        return self._sent - behind if 0 <= number < _SEQUENCES and behind < self._sent else None
+        behind = (self.sent - 1 - number) % _SEQUENCES
+        return self.sent - behind if 0 <= number < _SEQUENCES and behind < self.sent else None
 
     def _number(self) -> int:
-        number = self._sent % _SEQUENCES
-        self._sent += 1
+        number = self.sent % _SEQUENCES
+        self.sent += 1
         return number
 
     def _say(self, message: str | bytes) -> None:
