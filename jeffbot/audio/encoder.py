@@ -10,13 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from ..errors import LibopusMissingError
 from ..models import PACKET_SECONDS, Seconds
 from .cache import Entry
+from .celt import stands_alone
 from .ffmpeg import FFmpeg, FFmpegError, FFmpegInputError
 from .formats import FORMATS, sniff
 from .loudness import BLOCK_SECONDS, OVERSHOOT, PEAK_CEILING, PEAK_LIMIT, Loudness, level, lowered, read_summary
-from .opening import opening
 from .opus import OggError, PacketReader, read_packets
 
 SAMPLE_RATE = 48_000
@@ -43,8 +42,17 @@ _CUT = (
     ":detection=peak"
 )
 _MEASURE = "ebur128=peak=sample+true:framelog=verbose"
+_RUN_UPS = 0, 0.25, 2, 0.06, 8
+"""Heights of a click in the silence of one packet that is encoded before a sound, and left out again.
+
+A packet may give its levels as differences to the packet before (RFC 6716, section 4.3.2.1), and the first of a stream
+to the state of a fresh decoder: after silence it would be 27 dB too quiet. After one of these, found by trying, the
+encoder gives a sound's first packet so that it stands alone; after silence it is at least right after silence.
+"""
 _PAD = f"apad=whole_dur={BLOCK_SECONDS}"
 
+_NOTHING = b"\xfc\xff\xfe"
+"""What digital silence becomes."""
 SILENT = f"it is silent: nothing in it is louder than {SILENCE_FLOOR} dB"
 
 
@@ -95,17 +103,7 @@ class Encoder:
                 if heard > PEAK_CEILING:
                     result = lowered(result, heard - PEAK_LIMIT)
                     self._encode(pcm, ogg, samples, result.gain)
-            return self.opened(Entry(_packets(ogg), result, opened=False))
-
-    def opened(self, entry: Entry) -> Entry:
-        """An entry whose first packet sounds right after any other; as it is where there is no libopus."""
-        if entry.opened:
-            return entry
-        try:
-            first = opening(entry.packets, bitrate=self._bitrate * 1000)
-        except LibopusMissingError:
-            return entry
-        return Entry((first, *entry.packets[1:]), entry.level, opened=True)
+            return Entry(_packets(ogg), result)
 
     def stream(self, file: Path, add: Callable[[bytes], object]) -> None:
         """The same, handed on packet by packet as soon as each is there: cut, but not levelled.
@@ -115,7 +113,7 @@ class Encoder:
             FFmpegError: Likewise.
         """
         limit = round(self._max_seconds / PACKET_SECONDS) + 1
-        reader, count = PacketReader(), 0
+        reader, count = PacketReader(), -1  # the first is the run-up
 
         def consume(piece: bytes) -> None:
             nonlocal count
@@ -123,19 +121,22 @@ class Encoder:
                 count += 1
                 if count > limit:
                     raise FFmpegInputError(f"it is longer than {self._max_seconds:g} s")
-                add(packet)
+                if count == 1 and packet == _NOTHING:
+                    count = 0
+                elif count > 0:
+                    add(packet)
 
         output = self._source(file).output(
             "pipe:1",
-            map="0:a:0",
-            af=f"{_CUT},{_STEREO},{_fade('in', 0, _FADE_IN)}",
+            map="[all]",
+            filter_complex=_with_run_up(_RUN_UPS[0], f"{_CUT},{_STEREO},{_fade('in', 0, _FADE_IN)}"),
             page_duration=round(PACKET_SECONDS * 1e6),
             flush_packets=1,
             **self._opus,
         )
         try:
             self._ffmpeg.run(output, consume, file=file, urgent=True)
-            if count == 0:
+            if count <= 0:
                 raise FFmpegInputError(SILENT)
             reader.finish()
         except OggError as error:
@@ -185,8 +186,6 @@ class Encoder:
         return _measured(self._ffmpeg.run(output, stdin=sound, level="info"))
 
     def _encode(self, pcm: IO[bytes], ogg: IO[bytes], samples: int, gain: float) -> None:
-        import ffmpeg  # noqa: PLC0415
-
         packets = max(1, -(-(samples - LOOKAHEAD) // PACKET_SAMPLES))
         samples = min(samples, packets * PACKET_SAMPLES - LOOKAHEAD)
         fade_out = min(_FADE_OUT, samples // 4)
@@ -196,17 +195,40 @@ class Encoder:
             _fade("in", 0, min(_FADE_IN, samples // 4)),
             _fade("out", samples - fade_out, fade_out),
         ]
+        alone = (run_up for run_up in _RUN_UPS if self._stands_alone(pcm, ogg, run_up, ",".join(filters)))
+        self._run(pcm, ogg, next(alone, _RUN_UPS[0]), ",".join(filters))
+
+    def _stands_alone(self, pcm: IO[bytes], ogg: IO[bytes], run_up: float, filters: str) -> bool:
+        """Whether a decoder in any state would understand the sound's first packet after such a run-up."""
+        self._run(pcm, ogg, run_up, filters, t=3 * PACKET_SECONDS)
+        return stands_alone(_packets(ogg)[0])
+
+    def _run(self, pcm: IO[bytes], ogg: IO[bytes], run_up: float, filters: str, **limit: float) -> None:
+        import ffmpeg  # noqa: PLC0415
+
         pcm.seek(0)
         ogg.seek(0)
         ogg.truncate()
-        output = ffmpeg.input("pipe:0", **_PCM).output("pipe:1", af=",".join(filters), **self._opus)
+        graph = _with_run_up(run_up, filters)
+        output = ffmpeg.input("pipe:0", **_PCM, **limit).output(
+            "pipe:1", filter_complex=graph, map="[all]", **self._opus
+        )
         self._ffmpeg.run(output, stdin=pcm, stdout=ogg)
+
+
+def _with_run_up(height: float, filters: str) -> str:
+    if height == 0:
+        return f"[0:a:0]{filters},adelay={PACKET_SAMPLES}S:all=1[all]"  # the same, at less cost
+    click = f"{height}*not(n-{PACKET_SAMPLES // 4})"
+    source = f"aevalsrc={click}|{click}:s={SAMPLE_RATE}:n={PACKET_SAMPLES}:d={PACKET_SECONDS}:c=stereo"
+    start = f"{source},atrim=end_sample={PACKET_SAMPLES},aformat=sample_fmts=flt[before]"
+    return f"{start};[0:a:0]{filters}[sound];[before][sound]concat=v=0:a=1[all]"
 
 
 def _packets(ogg: IO[bytes]) -> tuple[bytes, ...]:
     ogg.seek(0)
     try:
-        return read_packets(ogg.read())
+        return read_packets(ogg.read())[1:]  # without the run-up
     except OggError as error:
         raise FFmpegError(f"ffmpeg's Opus cannot be read ({error})") from error
 

@@ -285,6 +285,32 @@ def test_no_click_at_start_and_end(encoder: Encoder, tone: Path, hertz: float, s
     assert np.abs(pcm[-840:]).max() < 0.005  # the last 2.5 ms of the delay are over
 
 
+BEGINNINGS = {
+    "soft": "0.006*sin(2764*t)",
+    "hiss": "0.01*random(0)",
+    "loud": "sin(2764*t)",
+    "noise": "0.5*random(0)",
+    "fading in": "0.3*sin(2764*t)*min(1,10*t)",
+}
+
+
+@pytest.mark.parametrize("before", ["silence", "another sound"])
+@pytest.mark.parametrize("beginning", [*BEGINNINGS, "airhorn.mp3", "crickets.ogg", "rimshot.mp3", "drum_roll.mp3"])
+def test_whatever_was_heard_before(encoder: Encoder, tone: Path, beginning: str, before: str) -> None:
+    """A sound begins as loud for a decoder that has heard silence, or another sound, as for a fresh one."""
+    if beginning in BEGINNINGS:
+        packets = encoder.encode(synthesise(tone, BEGINNINGS[beginning], 0.5)).packets
+    else:
+        packets = encoder.encode(shipped_sounds() / beginning).packets
+    other = encoder.encode(shipped_sounds() / "airhorn.mp3").packets[20:40]
+    earlier = [SILENCE] * 5 if before == "silence" else list(other)
+    fresh, later = decode(packets), decode([*earlier, *packets])[len(earlier) * 960 :]
+
+    for start in range(480, 4800, 960):  # past what is left of the packet before
+        loud, as_loud = (np.sqrt((heard[start : start + 480] ** 2).mean()) for heard in (later, fresh))
+        assert 20 * np.log10((loud + 0.003) / (as_loud + 0.003)) == pytest.approx(0, abs=1)
+
+
 # Streamed
 
 
