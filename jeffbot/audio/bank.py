@@ -27,7 +27,6 @@ from .store import GONE, BadContentError, Store
 
 logger = logging.getLogger(__name__)
 
-type Packets = tuple[bytes, ...]
 type _Version = tuple[str, int, int]
 
 LOOK_TIMEOUT: Seconds = 0.05
@@ -156,17 +155,6 @@ class SoundBank:
             UnplayableSoundError: The file gives no audio, is too long or is gone.
         """
         return await self._held(sound) or await self._soonest(self._job(sound), sound)
-
-    async def packets(self, sound: Sound) -> Packets:
-        """All of the sound's packets, levelled.
-
-        Raises:
-            UnplayableSoundError: As for :meth:`clip`.
-        """
-        clip = await self._held(sound)
-        if clip is None:
-            clip = await asyncio.shield(self._job(sound).clip)
-        return tuple(clip.packets)
 
     async def prepare(self, sounds: Iterable[Sound]) -> Progress:
         """Encode ahead all sounds not yet encoded, ``encoders`` at a time, and hold as many as memory allows.

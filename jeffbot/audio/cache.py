@@ -28,8 +28,6 @@ class Entry(msgspec.Struct, frozen=True):
     packets: tuple[bytes, ...]
     """Opus packets of 20 ms, 48 kHz, stereo."""
     level: Level
-    opened: bool
-    """Whether the first packet sounds right after any other; that takes libopus."""
 
 
 class Cache:

@@ -14,7 +14,7 @@ class Clip:
     __slots__ = ("complete", "failed", "packets")
 
     def __init__(self, packets: Iterable[bytes] | None = None) -> None:
-        self.packets: Sequence[bytes] = [] if packets is None else tuple(packets)
+        self.packets: Sequence[bytes] = () if packets is None else tuple(packets)
         self.complete = packets is not None
         """No more packets follow."""
         self.failed = False
@@ -29,12 +29,15 @@ class Clip:
 class GrowingClip(Clip):
     """A clip whose packets come in one by one."""
 
-    __slots__ = ()
-    packets: list[bytes]
+    __slots__ = ("_coming",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.packets = self._coming = list[bytes]()
 
     def add(self, packet: bytes) -> None:
         """The next packet."""
-        self.packets.append(packet)
+        self._coming.append(packet)
 
     def finish(self, *, failed: bool = False) -> None:
         """No more packets follow."""

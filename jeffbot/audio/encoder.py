@@ -28,7 +28,7 @@ LEAD: Seconds = 0.01
 """How much of the silence before a sound stays."""
 MAX_STREAMS = 64
 """A file with more than these is refused: each takes time and memory before the first is decoded."""
-VERSION = 3
+VERSION = 4
 """Part of the profile; a change of the arguments below changes it, so that no old cache is read."""
 _FADE_IN, _FADE_OUT = 96, 240
 """Samples, 2 and 5 ms: short enough to leave an attack alone, long enough not to click."""

@@ -74,8 +74,7 @@ class Store:
             raise UnplayableSoundError(sound.name, GONE) from None
         except OSError as error:
             raise UnplayableSoundError(sound.name, f"the file cannot be read ({error.strerror})") from error
-        entry = self._cache.read(digest)
-        return Found(digest, state, entry and self._encoder.opened(entry))
+        return Found(digest, state, self._cache.read(digest))
 
     def encode(self, sound: Sound, found: Found) -> Entry:
         """Encode a sound and keep it on disk.
