@@ -74,12 +74,19 @@ format: setup
 	@$(RUN) ruff check --fix .
 	@$(RUN) ruff format .
 
-bench: $(VENV)/.ready
-	@$(VENV)/bin/python benchmarks/press.py
+bench: $(VENV)/.ready peers
+	@mkdir -p build
+	@$(VENV)/bin/python benchmarks/press.py --json build/press.json
+	@$(VENV)/bin/python benchmarks/pacing.py --json build/pacing.json
+	@$(VENV)/bin/python benchmarks/crowd.py --json build/crowd.json
 	@$(VENV)/bin/python benchmarks/local_discord.py
+	@$(VENV)/bin/python benchmarks/plot.py build/press.json docs/press.svg
+	@$(VENV)/bin/python benchmarks/plot.py build/pacing.json docs/pacing.svg
 
 bench-smoke: $(VENV)/.ready
-	@$(VENV)/bin/python benchmarks/press.py --plays 5
+	@$(VENV)/bin/python benchmarks/press.py --quick
+	@$(VENV)/bin/python benchmarks/pacing.py --quick
+	@$(VENV)/bin/python benchmarks/crowd.py --quick
 	@$(VENV)/bin/python benchmarks/local_discord.py --guilds 20 --streams 5 --seconds 1 --joins 5
 
 sounds: $(VENV)/.ready

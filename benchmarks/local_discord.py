@@ -28,7 +28,7 @@ from jeffbot.sandbox.ears.opus import Encoder, libopus
 from jeffbot.sandbox.nextcord_host import make_bot, running
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from press import machine
+from report import machine
 
 from sandbox.probe import Probe
 

@@ -1,0 +1,107 @@
+"""jeffbot, as a cog of a Nextcord bot; and, where it is asked, its engine without the doors before it.
+
+The engine alone joins hundreds of channels at once, which the cog, minding Discord's rate limit, does not.
+"""
+
+import asyncio
+import functools
+import gc
+import os
+import platform
+import resource
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import nextcord
+from nextcord.ext import commands
+from nextcord.http import Route
+from wishes import API, TOKEN, begin_each, serve, tell
+
+from jeffbot.audio.clip import Clip
+from jeffbot.audio.opus import read_packets
+from jeffbot.models import PlayOptions
+from jeffbot.voice.client import SoundVoiceClient
+from jeffbot.voice.clock import VoiceClock
+from jeffbot.voice.connector import VoiceConnector
+from jeffbot.voice.player import Track
+
+JOIN_TIMEOUT = 30.0
+JOINS_AT_ONCE = 8
+UNLIMITED = 100_000
+"""Messages in a minute; Nextcord's own limit would spread 800 joins over seven of them."""
+
+Route.BASE = API
+bot = commands.Bot(intents=nextcord.Intents(guilds=True, voice_states=True), guild_ready_timeout=0.1)
+voices: list[SoundVoiceClient] = []
+clock = VoiceClock()
+
+
+async def load() -> dict[str, Any]:
+    """Load the cog; where its remote control is, once every sound is encoded."""
+    bot.load_extension("jeffbot.cogs.sound", extras={"ws_port": 0, "ws_host": "127.0.0.1"})
+    cog: Any = bot.get_cog("Sound")
+    begun = time.monotonic()
+    await cog.service.wait_ready()
+    scanned = time.monotonic() - begun
+    while any(cog.service.duration(sound) is None for sound in cog.service.sounds()):
+        await asyncio.sleep(0.2)
+    server = await cog.soundboard.wait_serving()
+    return {"port": server.port, "scanned": scanned, "encoded": time.monotonic() - begun}
+
+
+async def join(channels: list[int]) -> None:
+    """Join voice channels with the engine alone, beside those joined before."""
+    bot.ws._rate_limiter.remaining = bot.ws._rate_limiter.max = UNLIMITED
+    connector, some = VoiceConnector(bot), asyncio.Semaphore(JOINS_AT_ONCE)
+
+    async def join_one(number: int) -> SoundVoiceClient:
+        channel: Any = bot.get_channel(number)
+        cls = functools.partial(SoundVoiceClient, connector=connector, clock=clock)
+        async with some:
+            voice: SoundVoiceClient = await channel.connect(timeout=JOIN_TIMEOUT, reconnect=False, cls=cls)
+            if not await voice.wait_audible(JOIN_TIMEOUT):
+                raise TimeoutError("a call did not agree on a key")
+        return voice
+
+    voices.extend(await asyncio.gather(*map(join_one, channels)))
+
+
+async def start(file: str, streams: int, seconds: float) -> None:
+    """Play an Ogg Opus file in so many channels; they begin within some seconds."""
+    clip = Clip(read_packets(await asyncio.to_thread(Path(file).read_bytes)))
+    await begin_each([functools.partial(_start, voice, clip) for voice in voices[:streams]], seconds)
+
+
+def _start(voice: SoundVoiceClient, clip: Clip) -> None:
+    voice.player.start(Track(clip, "sound", 1.0, _nothing, _nothing), PlayOptions())
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+def stop() -> None:
+    """End what plays, everywhere."""
+    for voice in voices:
+        voice.player.stop()
+
+
+def memory() -> dict[str, int]:
+    """The most memory the process has held, bytes."""
+    gc.collect()
+    return {"bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10}
+
+
+@bot.event
+async def on_ready() -> None:
+    """Take wishes."""
+    tell("ready", versions=f"jeffbot {version('jeffbot')}, Python {platform.python_version()}")
+    wishes: dict[str, Callable[..., Any]] = {"load": load, "join": join, "start": start, "stop": stop, "memory": memory}
+    bot.serving = asyncio.create_task(serve(wishes))  # type: ignore[attr-defined]  # held by what runs longest
+
+
+os.environ.setdefault("JEFFBOT_SOUNDS_DIR", "sounds")
+bot.run(TOKEN)
