@@ -22,7 +22,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import report
@@ -47,8 +47,9 @@ from jeffbot.sandbox.ears.opus import Decoder
 from jeffbot.sandbox.errors import OpusError
 from jeffbot.ws.auth import Tokens
 
-SILENT = 0.15
-"""So long without a packet, and nothing plays any more, seconds; the peers' ffmpegs need it to end."""
+SILENT = 0.3
+"""So long without a packet, seconds, and nothing plays any more. What came without a Speaking message, as at the end of
+discord.py's sounds, is held back by the local Discord for 0.2 s."""
 TONES = {"low.wav": 400, "high.wav": 2000}
 """Hertz; whole periods in 20 ms."""
 TONE_SECONDS = 3.0
@@ -190,7 +191,8 @@ class Measurement:
             await self._hands.press(name)
             await asyncio.sleep(chance.uniform(*HELD))
         await self._quiet()
-        packets = [packet for packet in self._hear() if packet.arrived > presses[0]]
+        heard = [packet for packet in self._hear() if packet.arrived > presses[0]]
+        packets = sorted(heard, key=lambda packet: packet.arrived)
         tones = heard_tones(packets)
         found = [find_switch(packets, tones, name, at) for name, at in zip(names[1:], presses[1:], strict=True)]
         switched = [each for each in found if each is not None]
@@ -202,8 +204,11 @@ class Measurement:
         before = len(self._hear())
         begun = time.monotonic()
         await press(next(iter(TONES)))
-        await self._discord.until(lambda: len(self._hear()) > before, timeout=PATIENCE)
-        return self._hear()[before].arrived - begun
+
+        def since() -> float | None:
+            return next((packet.arrived - begun for packet in self._hear()[before:] if packet.arrived > begun), None)
+
+        return cast("float", await self._discord.until(since, timeout=PATIENCE))
 
     async def _quiet(self) -> None:
         await self._hands.stop()

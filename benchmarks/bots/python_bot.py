@@ -23,7 +23,8 @@ UNLIMITED = 100_000
 HEADER_PACKETS = 2
 """RFC 7845, section 3: the identification and the comment header come before the sound."""
 
-bot = library.Client(intents=library.Intents(guilds=True, voice_states=True), guild_ready_timeout=0.1)
+Client = library.Client if NAME == "nextcord" else library.AutoShardedClient  # discord.py asks where for shards alone
+bot = Client(intents=library.Intents(guilds=True, voice_states=True), guild_ready_timeout=0.1)
 voices = []
 
 
@@ -42,7 +43,8 @@ class Packets(library.AudioSource):
 
 async def join(channels):
     """Join voice channels, beside those joined before."""
-    bot.ws._rate_limiter.remaining = bot.ws._rate_limiter.max = UNLIMITED
+    if NAME == "nextcord":
+        bot.ws._rate_limiter.remaining = bot.ws._rate_limiter.max = UNLIMITED
     voices.extend([await bot.get_channel(channel).connect() for channel in channels])
 
 

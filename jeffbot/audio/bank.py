@@ -23,14 +23,12 @@ from .ffmpeg import FFmpeg, find_ffmpeg
 from .loudness import Level
 from .memory import Memory
 from .progress import Progress
-from .store import GONE, BadContentError, Store
+from .store import BadContentError, Store
 
 logger = logging.getLogger(__name__)
 
 type _Version = tuple[str, int, int]
 
-LOOK_TIMEOUT: Seconds = 0.05
-"""How long a press waits to learn whether its file is still there."""
 STREAMS = 16
 """How many sounds never encoded can be streamed at once; a further press waits for a place, or for the encoding."""
 
@@ -86,7 +84,6 @@ class SoundBank:
         self._readers = ThreadPoolExecutor(encoders + 1, "jeffbot-reader")  # one is always left for a press
         self._workers = ThreadPoolExecutor(encoders, "jeffbot-encoder")
         self._streamers = ThreadPoolExecutor(STREAMS, "jeffbot-streamer")
-        self._looker = ThreadPoolExecutor(1, "jeffbot-looker")
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -120,7 +117,6 @@ class SoundBank:
         finally:
             for pool in (self._readers, self._workers, self._streamers):
                 pool.shutdown()
-            self._looker.shutdown(wait=False)
 
     async def check_ffmpeg(self) -> str:
         """The version of the ffmpeg in use.
@@ -154,7 +150,7 @@ class SoundBank:
         Raises:
             UnplayableSoundError: The file gives no audio, is too long or is gone.
         """
-        return await self._held(sound) or await self._soonest(self._job(sound), sound)
+        return self._held(sound) or await self._soonest(self._job(sound), sound)
 
     async def prepare(self, sounds: Iterable[Sound]) -> Progress:
         """Encode ahead all sounds not yet encoded, ``encoders`` at a time, and hold as many as memory allows.
@@ -206,22 +202,14 @@ class SoundBank:
         if refused := self._refused.get(_version(sound)):
             raise UnplayableSoundError(sound.name, refused.reason)
 
-    async def _held(self, sound: Sound) -> Clip | None:
+    def _held(self, sound: Sound) -> Clip | None:
         """The clip from memory, for a press."""
         self._check(sound)
         version = _version(sound)
         clip = self._memory.get(version)
         if clip:
             self._memory.play(version, clip)
-            await self._look_for(sound)
         return clip
-
-    async def _look_for(self, sound: Sound) -> None:
-        """Refuse a sound whose file is gone, though the library has not noticed yet; a slow disk is not waited for."""
-        looking = self._in(self._looker, sound.file.exists)
-        done, _ = await asyncio.wait([looking], timeout=LOOK_TIMEOUT)
-        if done and not looking.result():
-            raise UnplayableSoundError(sound.name, GONE)
 
     async def _soonest(self, job: _Job, sound: Sound) -> Clip:
         """The clip of a job, or the stream of a sound that has to be encoded: whichever is there first."""
