@@ -171,14 +171,16 @@ class Player:
                 self._say_end(track, reason)
             elif track in self._sounding:
                 self._remove([track], reason)
+            wakes = self._wakes()
         self._tell()
+        if wakes:
+            self._wake()
 
     def skip(self) -> bool:
         """End what sounds, and go on with what waits; whether anything sounded."""
         with self._lock:
             skipped = [*self._sounding]
             self._remove(skipped, EndReason.SKIPPED)
-            self._paused = False
             wakes = self._wakes()
         self._tell()
         if wakes:
@@ -342,13 +344,12 @@ class Player:
                 track.voice.fade_out()
             self._say_end(track, reason)
         if not self._sounding:
-            self._mixer = None
+            self._mixer, self._paused = None, False
 
     def _end_all(self, reason: EndReason) -> None:
         self._remove([*self._sounding], reason)
         while self._queue:
             self._say_end(self._queue.popleft(), reason)
-        self._paused = False
 
     def _wakes(self) -> bool:
         """Whether the clock has to be started; from now on it counts as running."""

@@ -227,6 +227,19 @@ async def test_skip_while_paused(room: Room) -> None:
     assert room.output.sent == [b"a0", *QUIET, b"b0", *QUIET]
 
 
+async def test_ended_while_paused(room: Room) -> None:
+    """Nor does what stands still keep others waiting when it is ended alone."""
+    paused = room.press("a", 50)
+    room.press("b", 1, QUEUE)
+    room.player.pause()
+    room.play_out()
+    room.player.end(paused)
+    room.play_out()
+
+    assert room.output.sent == [b"a0", *QUIET, b"b0", *QUIET]
+    assert not room.player.paused
+
+
 async def test_press_while_paused(room: Room) -> None:
     """A press is heard, whatever stands still."""
     room.press("a", 50)
