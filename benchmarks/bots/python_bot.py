@@ -19,7 +19,7 @@ OggStream = importlib.import_module(f"{NAME}.oggparse").OggStream
 library.opus.load_opus(os.environ["BENCH_LIBOPUS"])
 FFMPEG = os.environ["BENCH_FFMPEG"]
 UNLIMITED = 100_000
-"""Messages to the gateway in a minute; the libraries' own limit would spread 200 joins over two of them."""
+"""Messages to the gateway in a minute; the library's own limit would spread 200 joins over two of them."""
 HEADER_PACKETS = 2
 """RFC 7845, section 3: the identification and the comment header come before the sound."""
 
@@ -45,6 +45,9 @@ async def join(channels):
     """Join voice channels, beside those joined before."""
     if NAME == "nextcord":
         bot.ws._rate_limiter.remaining = bot.ws._rate_limiter.max = UNLIMITED
+        bot.http._HTTPClient__session.connector._limit = (
+            UNLIMITED  # aiohttp's default of 100 lets Nextcord's 100th join wait for ever
+        )
     voices.extend([await bot.get_channel(channel).connect() for channel in channels])
 
 

@@ -7,6 +7,7 @@ import os
 import random
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -28,13 +29,17 @@ async def serve(wishes: Mapping[str, Callable[..., Any]]) -> None:
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     known = {"cpu": lambda: {"seconds": time.process_time()}, **wishes}
-    while line := await reader.readline():
-        wish = json.loads(line)
-        do = wish.pop("do")
-        answer = known[do](**wish)
-        if inspect.isawaitable(answer):
-            answer = await answer
-        tell(do, **(answer or {}))
+    try:
+        while line := await reader.readline():
+            wish = json.loads(line)
+            do = wish.pop("do")
+            answer = known[do](**wish)
+            if inspect.isawaitable(answer):
+                answer = await answer
+            tell(do, **(answer or {}))
+    except Exception:  # noqa: BLE001 - a boundary: who wished sees the process end, and has the log
+        traceback.print_exc()
+        os._exit(1)
     os._exit(0)  # whatever its threads do
 
 
