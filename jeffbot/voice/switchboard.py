@@ -45,7 +45,10 @@ class Switchboard:
         try:
             await asyncio.gather(*(session.close() for session in self._sessions.values()), return_exceptions=True)
         finally:
-            await asyncio.gather(self._connector.close(), asyncio.to_thread(self._clock.close))
+            try:
+                await self._connector.close()
+            finally:
+                await asyncio.to_thread(self._clock.close)
 
     def refuse(self) -> None:
         """From now on give out no sessions; those there are go on until they are closed."""
