@@ -62,15 +62,8 @@ class Run:
         self._timer = threading.Timer(limits.seconds, self._time_out)
         self._timer.daemon = True
         self._timer.start()
-        try:
+        with contextlib.suppress(ProcessLookupError):  # it has ended already
             _confine(self._process.pid, limits)
-        except ProcessLookupError:  # it has ended already
-            pass
-        except BaseException:  # it may not run without them; raised on
-            self._timer.cancel()
-            self.kill()
-            self._process.communicate()
-            raise
 
     def wait(self, consume: Callable[[bytes], object] = len) -> Ended:
         """Wait for the end; what comes on standard output goes to ``consume`` as it comes.
@@ -129,17 +122,12 @@ def _confine(process_id: int, limits: Limits) -> None:
     """
     if sys.platform == "win32":
         return
-    os.setpriority(os.PRIO_PGRP, process_id, max(limits.nice, os.getpriority(os.PRIO_PROCESS, 0)))
+    os.setpriority(os.PRIO_PGRP, process_id, limits.nice)
     if sys.platform == "linux":
         import resource  # noqa: PLC0415 - there is none on Windows
 
         seconds = int(limits.seconds) + 1
-        for kind, soft, hard in (
-            (resource.RLIMIT_DATA, MEMORY_BYTES, MEMORY_BYTES),
-            (resource.RLIMIT_CPU, seconds, seconds + 1),
-            (resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes),
-            (resource.RLIMIT_CORE, 0, 0),
-        ):
-            most = resource.getrlimit(kind)[1]  # no more than we are allowed ourselves
-            within = [value if most == resource.RLIM_INFINITY else min(value, most) for value in (soft, hard)]
-            resource.prlimit(process_id, kind, (within[0], within[1]))
+        resource.prlimit(process_id, resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+        resource.prlimit(process_id, resource.RLIMIT_CPU, (seconds, seconds + 1))
+        resource.prlimit(process_id, resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
+        resource.prlimit(process_id, resource.RLIMIT_CORE, (0, 0))

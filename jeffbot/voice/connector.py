@@ -20,7 +20,6 @@ class VoiceConnector:
     def __init__(self, client: nextcord.Client) -> None:
         self._client = client
         self._session: aiohttp.ClientSession | None = None
-        self._closed = False
 
     async def connect(self, url: str) -> aiohttp.ClientWebSocketResponse:
         """A WebSocket to a voice gateway.
@@ -28,8 +27,6 @@ class VoiceConnector:
         Raises:
             aiohttp.ClientError: It cannot be reached.
         """
-        if self._closed:
-            raise aiohttp.ClientConnectionError("shutting down")
         http = self._client.http
         if self._session is None or self._session.closed:
             trust = getattr(http._connector, "_ssl", True)
@@ -46,7 +43,6 @@ class VoiceConnector:
         )
 
     async def close(self) -> None:
-        """Drop every connection that is left, and let no more be made."""
-        self._closed = True
+        """Drop every connection that is left."""
         if self._session is not None:
             await self._session.close()

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..audio.clip import Clip
-from ..audio.libopus import libopus
 from ..audio.mixer import MAX_VOICES, Mixer, MixVoice
 from ..audio.opus import SILENCE
 from ..errors import LibopusMissingError, QueueFullError, VoiceUnavailableError
@@ -74,8 +73,7 @@ class Track:
     @property
     def next(self) -> int:
         """The number of the packet to be sent next."""
-        voice = self.voice  # the clock's thread may take it away
-        return voice.position if voice else self._next
+        return self.voice.position if self.voice else self._next
 
     @property
     def position(self) -> Seconds:
@@ -123,7 +121,6 @@ class Player:
         self._closed = False
         self._news: deque[Callable[[], None]] = deque()
         """What has happened and has not been told."""
-        self._telling = False
 
     @property
     def paused(self) -> bool:
@@ -206,7 +203,6 @@ class Player:
                 self._paused = False
                 self._fit_mixer()
             wakes = self._wakes()
-        self._tell()
         if wakes:
             self._wake()
 
@@ -216,8 +212,6 @@ class Player:
         Raises:
             LibopusMissingError: Something plays, and cannot be mixed.
         """
-        if factor != 1:
-            libopus()  # or refuse what would refuse every press
         with self._lock:
             before, self._volume = self._volume, factor
             try:
@@ -241,7 +235,6 @@ class Player:
             except BaseException:  # whatever it was, each track is told of its end; raised on
                 self._end_all(EndReason.FAILED)
                 self._running = False
-                self._news.append(self._output.rest)
                 self._tell_soon()
                 raise
             self._running = frame is not None and not self._closed
@@ -264,7 +257,7 @@ class Player:
         if len(self._queue) >= MAX_QUEUED:
             raise QueueFullError(MAX_QUEUED)
         if track.factor * self._volume != 1:
-            libopus()  # or refuse now what could not be mixed then
+            Mixer(bitrate=MIXED_BITRATE)  # or refuse now what could not be mixed then
         if mode is Mode.NEXT:
             self._queue.appendleft(track)
         else:
@@ -386,11 +379,5 @@ class Player:
             self._loop.call_soon_threadsafe(self._tell)
 
     def _tell(self) -> None:
-        if self._telling:
-            return  # a listener acts at once: what comes of it is told after what came before
-        self._telling = True
-        try:
-            while self._news:
-                self._news.popleft()()
-        finally:
-            self._telling = False
+        while self._news:
+            self._news.popleft()()

@@ -16,7 +16,7 @@ from ..errors import (
     VoiceUnavailableError,
     printable,
 )
-from ..models import ChannelId, EndReason, Mode, PlayOptions, Seconds, Sound, UserId, VoicePlace
+from ..models import ChannelId, EndReason, PlayOptions, Seconds, Sound, UserId, VoicePlace
 from ..playback import Playback, PlaybackEvent, SoundEnded, SoundStarted
 from ..tasks import start_now
 from .client import AUDIBLE_TIMEOUT, SoundVoiceClient, VocalChannel
@@ -144,18 +144,11 @@ class GuildSession:
         await self._leave()
 
     async def _press(self, playback: Playback, clip: Awaitable[Clip], options: PlayOptions) -> Playback:
-        ready = await clip  # before its turn: others need not wait for its encoding
         async with self._turn:
             client = await self._client_in(playback.place)
-            player, (track, begun) = client.player, self._start(client.player, playback, ready, options)
-            if options.mode is not Mode.OVERLAP:  # else who comes next may be heard with the same packet
-                return await _begun(player, track, begun)
-        return await _begun(player, track, begun)
+            return await self._begin(client.player, playback, await clip, options)
 
-    def _start(
-        self, player: Player, playback: Playback, clip: Clip, options: PlayOptions
-    ) -> "tuple[Track, asyncio.Future[Playback]]":
-        """Hand it to the player; the future is done when it has begun, or waits its turn."""
+    async def _begin(self, player: Player, playback: Playback, clip: Clip, options: PlayOptions) -> Playback:
         begun: asyncio.Future[Playback] = asyncio.get_running_loop().create_future()
 
         def began() -> None:
@@ -170,7 +163,7 @@ class GuildSession:
             playback.end(reason)
             self._publish(SoundEnded(playback))
             if not begun.done():
-                begun.set_exception(_not_begun(reason))
+                begun.set_exception(VoiceUnavailableError(f"The sound could not begin ({reason}); try again"))
                 begun.exception()  # seen: a sound that waits is awaited by nobody
 
         track = Track(clip, playback.sound.path, options.factor, began, ended)
@@ -178,15 +171,19 @@ class GuildSession:
         self._playbacks[playback.id] = playback, track
         try:
             sounding = player.start(track, options)
-        except BaseException:  # whatever it was, it is not played; raised on
-            self._playbacks.pop(playback.id, None)
+        except PlaybackError:
+            del self._playbacks[playback.id]
             raise
         if sounding is not track:
             del self._playbacks[playback.id]
-            begun.set_result(next(other for other, its in self._playbacks.values() if its is sounding))
-        elif track in player.queue:
-            begun.set_result(playback)
-        return track, begun
+            return next(other for other, its in self._playbacks.values() if its is sounding)
+        if track in player.queue:
+            return playback
+        try:
+            return await begun
+        except asyncio.CancelledError:
+            player.end(track)
+            raise
 
     def _sounding(self) -> list[Playback]:
         return [playback for playback, _ in self._playbacks.values() if playback.started_at is not None]
@@ -240,21 +237,6 @@ class GuildSession:
         if self._client:
             client, self._client = self._client, None
             await client.disconnect(force=True)
-
-
-def _not_begun(reason: EndReason) -> PlaybackError:
-    if reason in {EndReason.LEFT, EndReason.FAILED}:
-        return VoiceUnavailableError("The voice connection was lost; try again")
-    return PlaybackCancelledError()
-
-
-async def _begun(player: Player, track: Track, begun: "asyncio.Future[Playback]") -> Playback:
-    """Wait until it has; cancelled, it is taken back."""
-    try:
-        return await begun
-    except asyncio.CancelledError:
-        player.end(track)
-        raise
 
 
 def _check_access(guild: nextcord.Guild, channel: VocalChannel) -> None:

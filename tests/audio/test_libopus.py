@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from audio.hearing import BITRATE, clarity, delayed, encode, frames, hear, shipped, tone
-from jeffbot.audio.libopus import LOOKAHEAD, Decoder, Encoder, FrameBuffer, OpusError, _library, libopus
+from jeffbot.audio.libopus import LOOKAHEAD, Decoder, Encoder, FrameBuffer, OpusError, libopus
 from jeffbot.audio.mixer import Mixer
 from jeffbot.audio.opus import SILENCE
 from jeffbot.audio.pcm import view
@@ -19,9 +19,9 @@ def _no_libopus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A machine without any libopus."""
     monkeypatch.setattr(ctypes.util, "find_library", lambda _: None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    _library.cache_clear()
+    libopus.cache_clear()
     yield
-    _library.cache_clear()
+    libopus.cache_clear()
 
 
 def test_there_and_back() -> None:
@@ -85,7 +85,7 @@ def test_missing() -> None:
 def test_found_in_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without one of the system's, the one of ``jeffbot[bundled]`` is taken."""
     monkeypatch.setattr(ctypes.util, "find_library", lambda _: None)
-    _library.cache_clear()
+    libopus.cache_clear()
 
     assert "opuslib_next" in libopus()._name
-    _library.cache_clear()
+    libopus.cache_clear()

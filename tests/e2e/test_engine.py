@@ -220,8 +220,12 @@ async def test_no_click_when_replaced(stage: Stage) -> None:
 
 async def test_without_libopus(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing can be mixed, overlapping and volume say what to install; all else works, what plays goes on."""
+
+    def missing() -> None:
+        raise LibopusMissingError
+
     await encoded(stage)
-    monkeypatch.setattr(libopus, "_library", lambda: None)
+    monkeypatch.setattr(libopus, "libopus", missing)
     long = await stage.service.play(stage.alice.id, "long")
     refused: list[dict[str, Any]] = [{"mode": "overlap"}, {"volume": 50}, {"mode": "queue", "gain": 3}]
     for options in refused:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jeffbot.audio import libopus
 from jeffbot.audio.clip import Clip, GrowingClip
 from jeffbot.audio.opus import SILENCE
-from jeffbot.errors import QueueFullError, VoiceUnavailableError
+from jeffbot.errors import LibopusMissingError, QueueFullError, VoiceUnavailableError
 from jeffbot.models import EndReason, Mode, PlayOptions, Retrigger, Seconds
 from jeffbot.voice.clock import Line, VoiceClock
 from jeffbot.voice.player import MAX_QUEUED, TRAILING_SILENCE, Player, Track
@@ -112,7 +112,11 @@ class Room:
 @pytest.fixture(autouse=True)
 def _no_mixing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The packets of these tests are none that could be decoded."""
-    monkeypatch.setattr(libopus, "_library", lambda: None)
+
+    def missing() -> None:
+        raise LibopusMissingError
+
+    monkeypatch.setattr(libopus, "libopus", missing)
 
 
 @pytest.fixture
