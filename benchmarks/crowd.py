@@ -20,9 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import report
-from pacing import BURST_SECONDS, GATEWAY_LIMIT, use_sink
+from pacing import GATEWAY_LIMIT, timing, use_sink
 from sink import Sink
 from stage import JEFFBOT, LAST_CORE, add_guilds, pin, running
 
@@ -93,18 +92,11 @@ async def measure(clients: int, rate: float, sounds: int, seconds: float) -> dic
                     after = (await bot.ask("cpu"))["seconds"]
                     arrived = await sink.end(folder / "arrived.npy")
                     pressed = await crowd("end")
-    late: list[float] = (np.sort(arrived.late) * 1000).tolist()
     return {
         "clients": clients,
         "sounds": sounds,
         "guilds": arrived.streams,
-        "late p50": report.percentile(late, 0.5),
-        "p99": report.percentile(late, 0.99),
-        "max": late[-1],
-        "gap max": float(arrived.gaps.max() * 1000),
-        "bursts": int((arrived.gaps < BURST_SECONDS).sum()),
-        "skipped": arrived.skipped,
-        "unseen": arrived.lost,
+        **timing(arrived),
         "core %": 100 * (after - before) / seconds,
         **pressed,
         "scan s": loaded["scanned"],

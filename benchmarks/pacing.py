@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import report
-from sink import Sink
+from sink import Pacing, Sink
 from stage import DISCORDJS, JEFFBOT, LAST_CORE, NEXTCORD, Library, add_guilds, pin, running
 
 from jeffbot.audio.ffmpeg import find_ffmpeg
@@ -83,13 +83,10 @@ async def measure(
             return rows, bot.versions
 
 
-def _row(name: str, version: int, level: int, arrived: Any, cpu: float) -> dict[str, Any]:
-    late: list[float] = (np.sort(arrived.late) * 1000).tolist()
+def timing(arrived: Pacing) -> dict[str, Any]:
+    """How late packets were and how far apart, milliseconds."""
+    late = late_ms(arrived)
     return {
-        "bot": name,
-        "call": "DAVE" if version else "plain",
-        "guilds": level,
-        "heard": arrived.streams,
         "late p50": report.percentile(late, 0.5),
         "p99": report.percentile(late, 0.99),
         "max": late[-1],
@@ -97,6 +94,23 @@ def _row(name: str, version: int, level: int, arrived: Any, cpu: float) -> dict[
         "bursts": int((arrived.gaps < BURST_SECONDS).sum()),
         "skipped": arrived.skipped,
         "unseen": arrived.lost,
+    }
+
+
+def late_ms(arrived: Pacing) -> list[float]:
+    """How late each packet was, sorted."""
+    late: list[float] = (np.sort(arrived.late) * 1000).tolist()
+    return late
+
+
+def _row(name: str, version: int, level: int, arrived: Pacing, cpu: float) -> dict[str, Any]:
+    late = late_ms(arrived)
+    return {
+        "bot": name,
+        "call": "DAVE" if version else "plain",
+        "guilds": level,
+        "heard": arrived.streams,
+        **timing(arrived),
         "CPU/guild": 1000 * cpu / level,
         "core %": 100 * cpu,
         "curve": [round(late[round(n * (len(late) - 1) / CURVE_POINTS)], 3) for n in range(CURVE_POINTS + 1)],

@@ -140,4 +140,4 @@ def _preload() -> None:
     try:
         mixer.preload()
     except LibopusMissingError as error:
-        logger.info("sounds cannot overlap here: %s", error)
+        logger.info("%s", error)

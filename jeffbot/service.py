@@ -262,7 +262,7 @@ class SoundService:
             raise NotPlayingError
 
     async def pause(self, caller: Caller | int) -> None:
-        """Let what plays in the caller's guild stand still; the next press, or :meth:`resume`, lets it go on.
+        """Let what plays in the caller's guild stand still until :meth:`resume`, or a press that does not wait.
 
         Raises:
             NotPlayingError: Nothing sounds there.
@@ -352,13 +352,13 @@ class SoundService:
         before = self._last.get(place.guild_id)
         self._last[place.guild_id] = sound  # before it has begun: presses begin in the order they are made
         clip = start_now(self._bank.clip(sound), f"jeffbot clip {sound.name}")  # while the channel is joined
+        playback = None
         try:
-            return await self._voice.session(place.guild_id).play(sound, user_id, place, clip, options)
-        except BaseException:  # a press taken back is a cancellation: it was not heard either; raised on
-            if before and self._last[place.guild_id] is sound:
-                self._last[place.guild_id] = before
-            raise
+            playback = await self._voice.session(place.guild_id).play(sound, user_id, place, clip, options)
+            return playback
         finally:
+            if playback is None and before and self._last[place.guild_id] is sound:
+                self._last[place.guild_id] = before  # refused, or taken back: it was not heard
             if not clip.cancel() and not clip.cancelled():
                 clip.exception()  # seen: a press that ended otherwise need not have awaited it
 

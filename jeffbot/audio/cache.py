@@ -63,9 +63,8 @@ class Cache:
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(self._file(digest))
-        except BaseException:  # whatever it was, no half-written file stays; raised on
-            temporary.unlink(missing_ok=True)
-            raise
+        finally:
+            temporary.unlink(missing_ok=True)  # it has its own name by now, or is half-written
 
     def remove_unfinished(self) -> None:
         """Remove what a crash left of files being written, with an hour's grace for other processes."""

@@ -8,9 +8,12 @@ import ctypes
 import ctypes.util
 import functools
 import importlib.util
+import logging
 from pathlib import Path
 
 from ..errors import LibopusMissingError
+
+logger = logging.getLogger(__name__)
 
 SAMPLE_RATE = 48_000
 CHANNELS = 2
@@ -114,17 +117,32 @@ class Encoder:
         _check(self._libopus.opus_encoder_ctl(self._state, request, ctypes.c_int(value)))
 
 
-@functools.cache
 def libopus() -> ctypes.PyDLL:
     """The library, loaded.
 
     Raises:
-        LibopusMissingError: There is none, and how to get it.
+        LibopusMissingError: There is none that can be loaded, and how to get it.
     """
-    place = ctypes.util.find_library("opus") or _packaged()
-    if place is None:
+    library = _library()
+    if library is None:
         raise LibopusMissingError
-    library = ctypes.PyDLL(str(place))
+    return library
+
+
+@functools.cache
+def _library() -> ctypes.PyDLL | None:
+    for find in (lambda: ctypes.util.find_library("opus"), _packaged):
+        place = find()
+        try:
+            if place is not None:
+                return _load(str(place))
+        except (OSError, AttributeError) as error:
+            logger.warning("%s is no libopus that can be used: %s", place, error)
+    return None
+
+
+def _load(place: str) -> ctypes.PyDLL:
+    library = ctypes.PyDLL(place)
     size, state, error = ctypes.c_int32, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int)
     pcm = ctypes.POINTER(ctypes.c_float)
     for name, result, arguments in (

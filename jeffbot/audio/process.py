@@ -62,8 +62,11 @@ class Run:
         self._timer = threading.Timer(limits.seconds, self._time_out)
         self._timer.daemon = True
         self._timer.start()
-        with contextlib.suppress(ProcessLookupError):  # it has ended already
-            _confine(self._process.pid, limits)
+        with contextlib.ExitStack() as unconfined:
+            unconfined.callback(self._leave_nothing)
+            with contextlib.suppress(ProcessLookupError):  # it has ended already
+                _confine(self._process.pid, limits)
+            unconfined.pop_all()
 
     def wait(self, consume: Callable[[bytes], object] = len) -> Ended:
         """Wait for the end; what comes on standard output goes to ``consume`` as it comes.
@@ -79,16 +82,10 @@ class Run:
                     consume(chunk)
             listener.join()
             code = self._process.wait()
-        except BaseException:  # whatever it was, nothing stays behind; raised on
+        finally:
             self.kill()
             listener.join(_KILL_TIMEOUT)
-            self._process.wait(_KILL_TIMEOUT)
-            raise
-        finally:
-            self._timer.cancel()
-            for pipe in (self._process.stdout, self._process.stderr):
-                if pipe:
-                    pipe.close()
+            self._leave_nothing()
         timed_out = self._timed_out or code == -getattr(signal, "SIGXCPU", 0)
         return Ended(code, errors.decode(errors="replace"), timed_out)
 
@@ -101,6 +98,14 @@ class Run:
         else:
             with contextlib.suppress(ProcessLookupError):  # it has ended already
                 os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _leave_nothing(self) -> None:
+        self._timer.cancel()
+        self.kill()
+        self._process.wait(_KILL_TIMEOUT)
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe:
+                pipe.close()
 
     def _time_out(self) -> None:
         self._timed_out = True
@@ -122,12 +127,17 @@ def _confine(process_id: int, limits: Limits) -> None:
     """
     if sys.platform == "win32":
         return
-    os.setpriority(os.PRIO_PGRP, process_id, limits.nice)
+    os.setpriority(os.PRIO_PGRP, process_id, max(limits.nice, os.getpriority(os.PRIO_PROCESS, 0)))
     if sys.platform == "linux":
         import resource  # noqa: PLC0415 - there is none on Windows
 
         seconds = int(limits.seconds) + 1
-        resource.prlimit(process_id, resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
-        resource.prlimit(process_id, resource.RLIMIT_CPU, (seconds, seconds + 1))
-        resource.prlimit(process_id, resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
-        resource.prlimit(process_id, resource.RLIMIT_CORE, (0, 0))
+        for kind, soft, hard in (
+            (resource.RLIMIT_DATA, MEMORY_BYTES, MEMORY_BYTES),
+            (resource.RLIMIT_CPU, seconds, seconds + 1),
+            (resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes),
+            (resource.RLIMIT_CORE, 0, 0),
+        ):
+            most = resource.getrlimit(kind)[1]  # no more than we are allowed ourselves
+            within = [value if most == resource.RLIM_INFINITY else min(value, most) for value in (soft, hard)]
+            resource.prlimit(process_id, kind, (within[0], within[1]))

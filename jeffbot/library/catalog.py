@@ -254,9 +254,8 @@ def fill_if_missing(folder: Path) -> None:
             if sound.suffix in EXTENSIONS:
                 shutil.copyfile(sound, staging / sound.name)
         staging.rename(folder)
-    except BaseException:  # whatever it was, no half-filled folder stays; raised on
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)  # it has its own name by now, or is half-filled
     logger.info("made the sounds folder %s with the shipped sounds in it", folder)
 
 

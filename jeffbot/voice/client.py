@@ -8,7 +8,6 @@ import contextlib
 import logging
 import socket
 import threading
-import time
 from collections.abc import Coroutine
 from typing import Any, cast
 
@@ -116,13 +115,14 @@ class SoundVoiceClient(nextcord.VoiceClient):
         self._udp_trouble = False
         self._speaking = False
         """Whether we are to count as speaking, once there is a gateway to tell."""
-        self._talk: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._resting: asyncio.TimerHandle | None = None
         self.dave_version = 0
         """The version of end-to-end encryption that the channel demands; 0: none."""
         self._home: nextcord.Guild = channel.guild
         self._audible = asyncio.Event()
-        self._connected_at: Seconds = 0.0
+        self._waited = False
+        """Nobody is there to agree on a key with, or they have had AUDIBLE_TIMEOUT for it."""
         self._leaving = False
         self._left = asyncio.Event()
 
@@ -186,14 +186,15 @@ class SoundVoiceClient(nextcord.VoiceClient):
         """
         self._connected.clear()
         self._audible.clear()
+        self._waited = False
         if self.ws:
             await _briefly(self.ws.close())
             self.e2ee_state, self.dave_version = E2EEState(self) if self.e2ee_state else None, 0
         self.ws = await SoundVoiceWebSocket.from_client(self)
         while self.ws.secret_key is None:
             await self.ws.poll_event()
-        self._connected_at = time.monotonic()
         self._connected.set()
+        self._spawn(self._wait_once(), "jeffbot key")
         if self._speaking:
             self._say_speaking()
 
@@ -227,11 +228,11 @@ class SoundVoiceClient(nextcord.VoiceClient):
         Mends: a failed or cancelled join leaves the client on Nextcord's list and tasks waiting; with ``reconnect`` it
         may return unconnected.
         """
-        try:
-            await super().connect(reconnect=False, timeout=timeout)
-        except BaseException:  # cancelled, too: Nextcord cleans up after a time-out alone; raised on
-            await self.disconnect(force=True)
-            raise
+        async with contextlib.AsyncExitStack() as failed:
+            failed.push_async_callback(self.disconnect, force=True)
+            async with asyncio.timeout(timeout):  # of the UDP discovery, too, which Nextcord would await for ever
+                await super().connect(reconnect=False, timeout=timeout)
+            failed.pop_all()
 
     async def poll_voice_ws(self, reconnect: bool) -> None:
         """Follow the gateway until the connection ends, then leave: the next press joins anew.
@@ -274,6 +275,8 @@ class SoundVoiceClient(nextcord.VoiceClient):
         self.player.close()
         if self._resting:
             self._resting.cancel()
+        for task in self._tasks:
+            task.cancel()
         self._connected.clear()
         if self.ws and self.ws._keep_alive:
             self.ws._keep_alive.stop()
@@ -303,10 +306,7 @@ class SoundVoiceClient(nextcord.VoiceClient):
     @property
     def ready(self) -> bool:
         """Whether what is sent now can be heard; while it is not, what plays stands still."""
-        return self._connected.is_set() and (self._audible.is_set() or self._patience_over())
-
-    def _patience_over(self) -> bool:
-        return self._is_alone() or time.monotonic() - self._connected_at > AUDIBLE_TIMEOUT
+        return self._connected.is_set() and (self._audible.is_set() or self._waited)
 
     def use_key(self) -> None:
         """Send to where the voice server said, encrypted for transport as the session description says."""
@@ -349,9 +349,16 @@ class SoundVoiceClient(nextcord.VoiceClient):
     def _say_speaking(self) -> None:
         if self.ws and self._connected.is_set():
             state = nextcord.SpeakingState.voice if self._speaking else nextcord.SpeakingState.none
-            task = start_now(_briefly(self.ws.speak(state)), "jeffbot speaking")
-            self._talk.add(task)
-            task.add_done_callback(self._talk.discard)
+            self._spawn(_briefly(self.ws.speak(state)), "jeffbot speaking")
+
+    async def _wait_once(self) -> None:
+        await self.wait_audible(AUDIBLE_TIMEOUT)
+        self._waited = True
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = start_now(work, name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 async def _briefly(goodbye: Coroutine[Any, Any, None]) -> None:

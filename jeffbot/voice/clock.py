@@ -30,6 +30,10 @@ class Line(Protocol):
         """Send the packet that is due at this time of the monotonic clock; False: there are no more for now."""
         ...
 
+    def fail(self) -> None:
+        """A packet could not be sent for a fault of ours; it is not asked for more until it is started anew."""
+        ...
+
 
 type _Entry = tuple[Seconds, int, Seconds, Line]
 """When to wake, a number that tells ties apart, the packet's own time, whose it is."""
@@ -109,6 +113,7 @@ class VoiceClock:
             return line.beat(at)
         except Exception:  # a boundary: one line's trouble must not silence the others
             logger.exception("trouble in a voice connection")
+            line.fail()
             return False
 
 

@@ -20,6 +20,7 @@ class VoiceConnector:
     def __init__(self, client: nextcord.Client) -> None:
         self._client = client
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
 
     async def connect(self, url: str) -> aiohttp.ClientWebSocketResponse:
         """A WebSocket to a voice gateway.
@@ -27,6 +28,8 @@ class VoiceConnector:
         Raises:
             aiohttp.ClientError: It cannot be reached.
         """
+        if self._closed:
+            raise aiohttp.ClientConnectionError("shutting down")
         http = self._client.http
         if self._session is None or self._session.closed:
             trust = getattr(http._connector, "_ssl", True)
@@ -43,6 +46,7 @@ class VoiceConnector:
         )
 
     async def close(self) -> None:
-        """Drop every connection that is left."""
+        """Drop every connection that is left, and let no more be made."""
+        self._closed = True
         if self._session is not None:
             await self._session.close()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..audio.clip import Clip
+from ..audio.libopus import libopus
 from ..audio.mixer import MAX_VOICES, Mixer, MixVoice
 from ..audio.opus import SILENCE
 from ..errors import LibopusMissingError, QueueFullError, VoiceUnavailableError
@@ -73,7 +74,8 @@ class Track:
     @property
     def next(self) -> int:
         """The number of the packet to be sent next."""
-        return self.voice.position if self.voice else self._next
+        voice = self.voice  # the clock's thread may take it away
+        return voice.position if voice else self._next
 
     @property
     def position(self) -> Seconds:
@@ -101,7 +103,7 @@ class Track:
 
 
 class Player:
-    """Plays tracks on one output. Its methods, save :meth:`beat`, are called in the event loop that it was made in."""
+    """Plays tracks on one output. Its methods, save the clock's, are called in the event loop that it was made in."""
 
     def __init__(self, clock: VoiceClock, output: Output) -> None:
         self._clock = clock
@@ -121,6 +123,7 @@ class Player:
         self._closed = False
         self._news: deque[Callable[[], None]] = deque()
         """What has happened and has not been told."""
+        self._telling = False
 
     @property
     def paused(self) -> bool:
@@ -203,6 +206,7 @@ class Player:
                 self._paused = False
                 self._fit_mixer()
             wakes = self._wakes()
+        self._tell()
         if wakes:
             self._wake()
 
@@ -210,15 +214,13 @@ class Player:
         """What all samples are multiplied with, those of what plays now included.
 
         Raises:
-            LibopusMissingError: Something plays, and cannot be mixed.
+            LibopusMissingError: It is other than 1, and nothing can be mixed.
         """
+        if factor != 1:
+            libopus()  # or refuse what would refuse every press
         with self._lock:
-            before, self._volume = self._volume, factor
-            try:
-                self._fit_mixer()
-            except Exception:
-                self._volume = before
-                raise
+            self._volume = factor
+            self._fit_mixer()
 
     def close(self) -> None:
         """The connection is over, and what plays and waits with it."""
@@ -230,18 +232,20 @@ class Player:
     def beat(self, at: Seconds) -> bool:
         """See ``clock.Line``."""
         with self._lock:
-            try:
-                frame = self._send(at)
-            except BaseException:  # whatever it was, each track is told of its end; raised on
-                self._end_all(EndReason.FAILED)
-                self._running = False
-                self._tell_soon()
-                raise
+            frame = self._send(at)
             self._running = frame is not None and not self._closed
             if frame is None:
                 self._news.append(self._output.rest)
             self._tell_soon()
             return self._running
+
+    def fail(self) -> None:
+        """See ``clock.Line``."""
+        with self._lock:
+            self._end_all(EndReason.FAILED)
+            self._running = False
+            self._news.append(self._output.rest)
+            self._tell_soon()
 
     # Under the lock
 
@@ -257,7 +261,7 @@ class Player:
         if len(self._queue) >= MAX_QUEUED:
             raise QueueFullError(MAX_QUEUED)
         if track.factor * self._volume != 1:
-            Mixer(bitrate=MIXED_BITRATE)  # or refuse now what could not be mixed then
+            libopus()  # or refuse now what could not be mixed then
         if mode is Mode.NEXT:
             self._queue.appendleft(track)
         else:
@@ -379,5 +383,11 @@ class Player:
             self._loop.call_soon_threadsafe(self._tell)
 
     def _tell(self) -> None:
-        while self._news:
-            self._news.popleft()()
+        if self._telling:
+            return  # a listener acts at once: what comes of it is told after what came before
+        self._telling = True
+        try:
+            while self._news:
+                self._news.popleft()()
+        finally:
+            self._telling = False

@@ -74,7 +74,7 @@ class Packetizer:
         """
         assert self._seal is not None  # noqa: S101 - nothing is sent before
         frames = 1 if self._at is None else max(1, round((at - self._at) / PACKET_SECONDS))
-        self._at = at
+        self._at = at if self._at is None else self._at + frames * PACKET_SECONDS  # so that roundings do not add up
         self._sequence = self._sequence + 1 & 0xFFFF
         self._timestamp = self._timestamp + frames * PACKET_SAMPLES & 0xFFFFFFFF
         self._nonce = self._nonce + 1 & 0xFFFFFFFF

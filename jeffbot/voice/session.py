@@ -16,7 +16,7 @@ from ..errors import (
     VoiceUnavailableError,
     printable,
 )
-from ..models import ChannelId, EndReason, PlayOptions, Seconds, Sound, UserId, VoicePlace
+from ..models import ChannelId, EndReason, Mode, PlayOptions, Seconds, Sound, UserId, VoicePlace
 from ..playback import Playback, PlaybackEvent, SoundEnded, SoundStarted
 from ..tasks import start_now
 from .client import AUDIBLE_TIMEOUT, SoundVoiceClient, VocalChannel
@@ -86,11 +86,12 @@ class GuildSession:
         self._presses.add(press)
         press.add_done_callback(self._press_ended)
         try:
-            done, _ = await asyncio.wait([press], timeout=self._play_timeout)
+            if not press.done():
+                await asyncio.wait([press], timeout=self._play_timeout)
         except asyncio.CancelledError:
             press.cancel()
             raise
-        if not done:
+        if not press.done():
             press.cancel()
             raise PlaybackTimeoutError(self._play_timeout)
         if press.cancelled():
@@ -144,11 +145,18 @@ class GuildSession:
         await self._leave()
 
     async def _press(self, playback: Playback, clip: Awaitable[Clip], options: PlayOptions) -> Playback:
+        ready = await clip  # before its turn: others need not wait for its encoding
         async with self._turn:
             client = await self._client_in(playback.place)
-            return await self._begin(client.player, playback, await clip, options)
+            player, (track, begun) = client.player, self._start(client.player, playback, ready, options)
+            if options.mode is not Mode.OVERLAP:  # else who comes next may be heard with the same packet
+                return await _begun(player, track, begun)
+        return await _begun(player, track, begun)
 
-    async def _begin(self, player: Player, playback: Playback, clip: Clip, options: PlayOptions) -> Playback:
+    def _start(
+        self, player: Player, playback: Playback, clip: Clip, options: PlayOptions
+    ) -> "tuple[Track, asyncio.Future[Playback]]":
+        """Hand it to the player; the future is done when it has begun, or waits its turn."""
         begun: asyncio.Future[Playback] = asyncio.get_running_loop().create_future()
 
         def began() -> None:
@@ -163,27 +171,23 @@ class GuildSession:
             playback.end(reason)
             self._publish(SoundEnded(playback))
             if not begun.done():
-                begun.set_exception(VoiceUnavailableError(f"The sound could not begin ({reason}); try again"))
+                begun.set_exception(_not_begun(reason))
                 begun.exception()  # seen: a sound that waits is awaited by nobody
 
         track = Track(clip, playback.sound.path, options.factor, began, ended)
         playback.measure(lambda: clip.duration, lambda: track.position)
         self._playbacks[playback.id] = playback, track
+        sounding = None
         try:
             sounding = player.start(track, options)
-        except PlaybackError:
-            del self._playbacks[playback.id]
-            raise
+        finally:
+            if sounding is not track:
+                self._playbacks.pop(playback.id, None)
         if sounding is not track:
-            del self._playbacks[playback.id]
-            return next(other for other, its in self._playbacks.values() if its is sounding)
-        if track in player.queue:
-            return playback
-        try:
-            return await begun
-        except asyncio.CancelledError:
-            player.end(track)
-            raise
+            begun.set_result(next(other for other, its in self._playbacks.values() if its is sounding))
+        elif track in player.queue:
+            begun.set_result(playback)
+        return track, begun
 
     def _sounding(self) -> list[Playback]:
         return [playback for playback, _ in self._playbacks.values() if playback.started_at is not None]
@@ -237,6 +241,21 @@ class GuildSession:
         if self._client:
             client, self._client = self._client, None
             await client.disconnect(force=True)
+
+
+def _not_begun(reason: EndReason) -> PlaybackError:
+    if reason in {EndReason.LEFT, EndReason.FAILED}:
+        return VoiceUnavailableError("The voice connection was lost; try again")
+    return PlaybackCancelledError()
+
+
+async def _begun(player: Player, track: Track, begun: "asyncio.Future[Playback]") -> Playback:
+    """Wait until it has; cancelled, it is taken back."""
+    try:
+        return await begun
+    except asyncio.CancelledError:
+        player.end(track)
+        raise
 
 
 def _check_access(guild: nextcord.Guild, channel: VocalChannel) -> None:

@@ -3,11 +3,12 @@
 import ctypes.util
 import importlib.util
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from audio.hearing import BITRATE, clarity, delayed, encode, frames, hear, shipped, tone
-from jeffbot.audio.libopus import LOOKAHEAD, Decoder, Encoder, FrameBuffer, OpusError, libopus
+from jeffbot.audio.libopus import LOOKAHEAD, Decoder, Encoder, FrameBuffer, OpusError, _library, libopus
 from jeffbot.audio.mixer import Mixer
 from jeffbot.audio.opus import SILENCE
 from jeffbot.audio.pcm import view
@@ -19,9 +20,9 @@ def _no_libopus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A machine without any libopus."""
     monkeypatch.setattr(ctypes.util, "find_library", lambda _: None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    libopus.cache_clear()
+    _library.cache_clear()
     yield
-    libopus.cache_clear()
+    _library.cache_clear()
 
 
 def test_there_and_back() -> None:
@@ -85,7 +86,19 @@ def test_missing() -> None:
 def test_found_in_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without one of the system's, the one of ``jeffbot[bundled]`` is taken."""
     monkeypatch.setattr(ctypes.util, "find_library", lambda _: None)
-    libopus.cache_clear()
+    _library.cache_clear()
 
     assert "opuslib_next" in libopus()._name
-    libopus.cache_clear()
+    _library.cache_clear()
+
+
+@pytest.mark.parametrize("content", [b"no library", None])
+def test_unusable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None) -> None:
+    """What is found and cannot be loaded, or is something else, is passed over for the one of ``jeffbot[bundled]``."""
+    found = "libc.so.6" if content is None else str(tmp_path / "libopus.so")
+    (tmp_path / "libopus.so").write_bytes(content or b"")
+    monkeypatch.setattr(ctypes.util, "find_library", lambda _: found)
+    _library.cache_clear()
+
+    assert "opuslib_next" in libopus()._name
+    _library.cache_clear()

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from jeffbot.audio import libopus
+from jeffbot.audio.clip import Clip
 from jeffbot.client import RemoteClient, RemoteError
 from jeffbot.errors import LibopusMissingError
-from jeffbot.models import EndReason
+from jeffbot.models import EndReason, Sound
 from jeffbot.playback import Playback, PlaybackEvent, SoundStarted
 from jeffbot.sandbox.ears import Recording
 from staging import PATIENCE, MakeStage, Stage, write_tone
@@ -180,6 +181,38 @@ async def test_crowd(stage: Stage) -> None:
     assert [playback.sound.name for playback in begun] == names
 
 
+async def test_two_at_once(stage: Stage) -> None:
+    """Presses that overlap begin with the same packet, not one after the other."""
+    await encoded(stage)
+    await stage.service.play(stage.alice.id, "long")
+    playbacks = await asyncio.gather(*(stage.service.play(stage.alice.id, name, mode="overlap") for name in CHORD))
+
+    begun = [playback.started_at or 0 for playback in playbacks]
+    assert max(begun) - min(begun) < 0.015
+
+
+async def test_slow_sound_holds_up_no_other(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one sound is still being got ready, others of its guild are heard; then it is, too."""
+    await encoded(stage)
+    bank, ready = stage.soundboard._bank, asyncio.Event()
+    get_clip = bank.clip
+
+    async def clip(sound: Sound) -> Clip:
+        if sound.name == "low.wav":
+            await ready.wait()
+        return await get_clip(sound)
+
+    monkeypatch.setattr(bank, "clip", clip)
+    slow = asyncio.create_task(stage.service.play(stage.alice.id, "low"))
+    await asyncio.sleep(0)
+    other = await stage.service.play(stage.alice.id, "high")
+    assert not slow.done()
+    ready.set()
+
+    assert (await slow).sound.name == "low.wav"
+    assert other.reason is EndReason.REPLACED
+
+
 async def test_remote_modes(stage: Stage, remote: RemoteClient) -> None:
     """The remote control's presses say how they are to be played; a queued one is answered at once."""
     await encoded(stage)
@@ -220,12 +253,8 @@ async def test_no_click_when_replaced(stage: Stage) -> None:
 
 async def test_without_libopus(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing can be mixed, overlapping and volume say what to install; all else works, what plays goes on."""
-
-    def missing() -> None:
-        raise LibopusMissingError
-
     await encoded(stage)
-    monkeypatch.setattr(libopus, "libopus", missing)
+    monkeypatch.setattr(libopus, "_library", lambda: None)
     long = await stage.service.play(stage.alice.id, "long")
     refused: list[dict[str, Any]] = [{"mode": "overlap"}, {"volume": 50}, {"mode": "queue", "gain": 3}]
     for options in refused:

@@ -45,6 +45,9 @@ class Sender:
         assert self._ended.wait(PATIENCE)
         return self
 
+    def fail(self) -> None:
+        self._ended.set()
+
     @property
     def gaps(self) -> list[Seconds]:
         return [later - earlier for earlier, later in itertools.pairwise(self.sent)]
@@ -116,11 +119,13 @@ def _fail(count: int) -> None:
 def test_trouble_of_one(clock: VoiceClock, caplog: pytest.LogCaptureFixture) -> None:
     """A line that fails is logged and dropped; the others go on."""
     other = Sender(8)
-    clock.start(Sender(5, _fail))
+    clock.start(failing := Sender(5, _fail))
     clock.start(other)
     other.wait()
+    failing.wait()
 
     assert "trouble in a voice connection" in caplog.text
+    assert len(failing.sent) == 2
 
 
 def test_closed() -> None:

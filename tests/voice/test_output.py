@@ -83,11 +83,11 @@ async def test_ready(ours: Connection, client: SoundVoiceClient, monkeypatch: py
     """What plays waits for the key of an encrypted channel with others in it, but not for ever."""
     assert client.ready
     await ours.describe_session(dave_version=1)
-    client._connected_at = asyncio.get_running_loop().time()
     assert not client.ready
     monkeypatch.setattr(module, "AUDIBLE_TIMEOUT", 0.0)
+    await client._wait_once()
     assert client.ready
-    monkeypatch.undo()
+    client._waited = False
     set_key(ours, key=True)
     assert client.ready
     client._connected.clear()

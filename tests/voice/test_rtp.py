@@ -52,6 +52,18 @@ def test_timestamp_follows_the_clock(at: list[float], advances: list[int]) -> No
     assert [later - earlier for earlier, later in itertools.pairwise(stamps)] == advances
 
 
+def test_roundings_do_not_add_up() -> None:
+    """Over many sounds with first gaps of 15 ms and pauses of no whole number of frames it still follows the clock."""
+    made, cipher = packetizer(), CIPHERS[MODES[0]](KEY)
+    at, stamps = 0.0, []
+    for _ in range(300):
+        for gap in (0.347, 0.015, 0.02):
+            at += gap
+            stamps.append(open_packet(made.packet(b"x", at), cipher).timestamp)
+
+    assert (stamps[-1] - stamps[0]) / 48_000 == pytest.approx(at - 0.347, abs=0.02)
+
+
 def test_described_anew() -> None:
     """Another session has another SSRC and key; sequence and nonce go on."""
     made = packetizer()

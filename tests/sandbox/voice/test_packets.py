@@ -409,15 +409,20 @@ async def test_downgrade_ignored(cave: Cave, voice: ProbeVoice, ear: VoiceConnec
     assert "goes on encrypting" in dave_trouble(cave)
 
 
-@pytest.mark.usefixtures("_impatient")
-async def test_keys_not_changed(cave: Cave, voice: ProbeVoice, ear: VoiceConnection) -> None:
-    """Who is heard by those alone who keep old keys is named."""
+async def keep_the_old_key(cave: Cave, voice: ProbeVoice, ear: VoiceConnection, *, frames: int) -> None:
+    """Speak on with the key from before another came."""
     assert voice.encryption
     voice.encryption.deaf_to = {EXECUTE_TRANSITION}
     await person(cave, "bob")
     await voice.until(lambda: voice.count(EXECUTE_TRANSITION))
-    await voice.speak(tone(440, 15))
-    await cave.discord.until(lambda: len(ear.packets) == 20)
+    await voice.speak(tone(440, frames))
+    await cave.discord.until(lambda: len(ear.packets) == frames + 5)
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_keys_not_changed(cave: Cave, voice: ProbeVoice, ear: VoiceConnection) -> None:
+    """Who is heard by those alone who keep old keys is named."""
+    await keep_the_old_key(cave, voice, ear, frames=15)
 
     assert {packet.protection for packet in ear.packets if packet.opus != SILENCE} == {Protection.ENCRYPTED}
     assert "1 of 2 listeners cannot decrypt" in dave_trouble(cave)
@@ -425,12 +430,7 @@ async def test_keys_not_changed(cave: Cave, voice: ProbeVoice, ear: VoiceConnect
 
 async def test_keys_not_changed_yet(cave: Cave, voice: ProbeVoice, ear: VoiceConnection) -> None:
     """For a moment that is nobody's fault: the message may be on its way."""
-    assert voice.encryption
-    voice.encryption.deaf_to = {EXECUTE_TRANSITION}
-    await person(cave, "bob")
-    await voice.until(lambda: voice.count(EXECUTE_TRANSITION))
-    await voice.speak(tone(440, 5))
-    await cave.discord.until(lambda: len(ear.packets) == 10)
+    await keep_the_old_key(cave, voice, ear, frames=5)
 
     assert dave_trouble(cave) == ""
 
