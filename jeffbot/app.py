@@ -40,7 +40,7 @@ class Soundboard:
         self._library_changed = asyncio.Event()
         self._catalog.subscribe(self._library_changed.set)
         events = EventHub()
-        self.voice = Switchboard(client, events.publish, play_timeout=settings.play_timeout)
+        self.voice = Switchboard(client, events.publish, manners=settings.manners, play_timeout=settings.play_timeout)
         defaults = PlayOptions(settings.mode, settings.retrigger, settings.volume)
         self.service = SoundService(self._catalog, self._bank, self.voice, events, defaults)
         self._began = asyncio.Event()

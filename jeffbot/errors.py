@@ -13,6 +13,7 @@ Inner layers raise; each door translates once: the WebSocket replies ``code`` an
         ├── UnplayableSoundError
         ├── LibopusMissingError
         ├── VoiceUnavailableError
+        │   └── BusyElsewhereError
         ├── PlaybackCancelledError
         ├── PlaybackTimeoutError
         ├── QueueFullError
@@ -120,6 +121,14 @@ class LibopusMissingError(PlaybackError):
 
 class VoiceUnavailableError(PlaybackError):
     """The voice channel cannot be joined or spoken in."""
+
+
+class BusyElsewhereError(VoiceUnavailableError):
+    """The bot is with others in another channel, who keep it."""
+
+    def __init__(self, channel: str) -> None:
+        super().__init__(f"The bot is playing for others in {channel}; join them, or try again later")
+        self.channel = channel
 
 
 class PlaybackCancelledError(PlaybackError):

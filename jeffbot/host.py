@@ -5,18 +5,20 @@ Nextcord forgets an extension's settings and command ids when it reloads it; the
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import nextcord
+from nextcord import voice_client
 from nextcord.ext import commands
-from nextcord.voice_client import has_dave, has_nacl
 
 from .errors import CommandClashError, SettingsError
 
 logger = logging.getLogger(__name__)
 
+OLDEST_NEXTCORD = (3, 2)
+"""The first that speaks version 8 of the voice gateway, with DAVE (Discord: Voice, "Voice Gateway Versioning")."""
 _ATTRIBUTE = "_jeffbot_memory"
 
 type SlashCommand = nextcord.SlashApplicationCommand
@@ -42,8 +44,12 @@ def memory_of(bot: commands.Bot) -> Memory:
     return memory
 
 
-def check_host(bot: commands.Bot) -> None:
-    """Refuse a host that could never play.
+def check_host(bot: commands.Bot, ciphers: Sequence[str]) -> None:
+    """Refuse a host that could never play; else log what voice is made with.
+
+    Args:
+        bot: The host.
+        ciphers: What voice packets can be encrypted with, in order of preference.
 
     Raises:
         SettingsError: An intent or a package is missing; the sentence says which.
@@ -54,10 +60,38 @@ def check_host(bot: commands.Bot) -> None:
             f"the bot was made without the intent {' and '.join(lacking)}. Use "
             "nextcord.Intents(guilds=True, voice_states=True), or more; neither is privileged."
         )
-    if not has_nacl:
-        raise SettingsError("PyNaCl, which encrypts voice, is not installed: pip install PyNaCl")
-    if not has_dave:
-        raise SettingsError("dave.py is not installed, without which Discord closes voice: pip install dave.py")
+    logger.info("voice with %s; ciphers, best first: %s", check_packages(), ", ".join(ciphers))
+
+
+def check_packages() -> str:
+    """Refuse packages with which the bot could not be heard; else name them and their versions.
+
+    Raises:
+        SettingsError: One is missing, or too old; the sentence says which.
+    """
+    if nextcord.version_info < OLDEST_NEXTCORD:
+        raise SettingsError(
+            f"Nextcord {nextcord.__version__} is too old for Discord's voice, which is end-to-end encrypted: "
+            "pip install -U 'nextcord>=3.2'"
+        )
+    if not voice_client.has_nacl:
+        raise SettingsError("PyNaCl, which encrypts voice, is not installed: pip install PyNaCl, then restart the bot")
+    if not voice_client.has_dave:
+        raise SettingsError(
+            "dave.py is not installed, without which Discord closes voice (code 4017): pip install dave.py, then "
+            "restart the bot"
+        )
+    import dave  # noqa: PLC0415 - Nextcord has loaded both by now
+    import nacl  # noqa: PLC0415
+
+    release = getattr(dave, "__version__", "before 1.0")  # which does not tell
+    dave_version = dave.get_max_supported_protocol_version()
+    if dave_version == 0:
+        raise SettingsError(
+            f"dave.py {release} speaks no version of Discord's end-to-end encryption: pip install -U dave.py, then "
+            "restart the bot"
+        )
+    return f"Nextcord {nextcord.__version__}, dave.py {release} (DAVE {dave_version}), PyNaCl {nacl.__version__}"
 
 
 def refuse_clash(bot: commands.Bot, names: Iterable[str]) -> None:

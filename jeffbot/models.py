@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NewType
 
+import msgspec
+
 UserId = NewType("UserId", int)
 GuildId = NewType("GuildId", int)
 ChannelId = NewType("ChannelId", int)
@@ -20,20 +22,24 @@ def duration_of(packets: Sequence[bytes]) -> Seconds:
     return round(len(packets) * PACKET_SECONDS, 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """A sound file of the library."""
+class Sound(msgspec.Struct, frozen=True, gc=False):
+    """A sound file of the library; not looked at by the garbage collector, which 100 000 of them would keep busy."""
 
     name: str
     """File name with extension, unique in the library; the path where two files of one name would clash."""
     path: str
     """Place below the library folder, with forward slashes."""
-    file: Path
-    """Place on this machine; never shown to anyone."""
+    location: str
+    """Path on this machine; never shown to anyone."""
     size: int
     """Bytes."""
     modified_ns: int
     """Time of last change, nanoseconds since the epoch."""
+
+    @property
+    def file(self) -> Path:
+        """Its place on this machine."""
+        return Path(self.location)
 
     @property
     def title(self) -> str:
@@ -120,6 +126,74 @@ class PlayOptions:
     def factor(self) -> float:
         """What samples are multiplied with."""
         return self.volume / 100 * 10 ** (self.gain / 20)
+
+
+class Moved(enum.StrEnum):
+    """What to do when a moderator moves the bot."""
+
+    FOLLOW = "follow"
+    """Stay where it was put."""
+    RETURN = "return"
+    """Go back to where it was asked to play."""
+
+
+class TakeAway(enum.StrEnum):
+    """Whether a press takes the bot out of a channel where others listen, into another."""
+
+    ALWAYS = "always"
+    IDLE = "idle"
+    """When nothing plays there."""
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """How the bot behaves in voice channels."""
+
+    alone_seconds: Seconds = 60.0
+    """After how long alone in a channel it leaves; 0: never."""
+    idle_seconds: Seconds = 300.0
+    """After how long without a sound it leaves; 0: never."""
+    moved: Moved = Moved.FOLLOW
+    take_away: TakeAway = TakeAway.IDLE
+    deaf: bool = True
+    """Whether it deafens itself; Discord's own soundboard cannot be used by who is deafened."""
+
+
+class LinkState(enum.StrEnum):
+    """What the bot's voice connection in a guild does."""
+
+    IDLE = "idle"
+    """There is none."""
+    JOINING = "joining"
+    READY = "ready"
+    PLAYING = "playing"
+    RECOVERING = "recovering"
+    """It broke, and is joined anew."""
+    GONE = "gone"
+    """There will be none any more: the soundboard is being unloaded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceReport:
+    """How the bot's voice connection in a guild is."""
+
+    state: LinkState
+    channel: str | None = None
+    """The name of the voice channel."""
+    cipher: str | None = None
+    """What packets are encrypted with on their way to Discord (Discord: Voice, "Transport Encryption Modes")."""
+    encrypted: bool = False
+    """Whether they are end-to-end encrypted (DAVE), too."""
+    epoch: int = 0
+    """How many keys of end-to-end encryption there have been in this stay."""
+    listeners: int = 0
+    """How many others are in the channel."""
+    last_close: str | None = None
+    """Why voice was last closed, in words."""
+    packets_sent: int = 0
+    packets_late: int = 0
+    """Those that left more than 20 ms after they were due."""
 
 
 class EndReason(enum.StrEnum):

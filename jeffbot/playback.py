@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .models import EndReason, Seconds, Sound, UserId, VoicePlace
+from .models import EndReason, Seconds, Sound, UserId, VoicePlace, VoiceReport
 
 
 class Playback:
@@ -90,6 +90,8 @@ class Status:
     sound_count: int
     server_time: float
     """Seconds since the epoch."""
+    voice: VoiceReport
+    """How the voice connection is."""
 
     @property
     def playing(self) -> bool:

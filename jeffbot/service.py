@@ -8,16 +8,17 @@ import dataclasses
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any, Protocol
 
 from .audio.clip import Clip
-from .errors import NoSoundsError, NotPlayingError, NoVoiceChannelError, UnplayableSoundError
+from .errors import NoSoundsError, NotPlayingError, NoVoiceChannelError, PlaybackError, UnplayableSoundError
 from .events import EventHub, Listener
 from .models import (
     MAX_VOLUME,
     Caller,
     GuildId,
+    LinkState,
     Mode,
     PlayOptions,
     Retrigger,
@@ -25,6 +26,7 @@ from .models import (
     Sound,
     UserId,
     VoicePlace,
+    VoiceReport,
 )
 from .playback import Encoding, Playback, Status
 from .tasks import start_now
@@ -33,6 +35,10 @@ logger = logging.getLogger(__name__)
 
 RANDOM_TRIES = 5
 """How many sounds ``random`` tries before it passes on that they cannot be played."""
+OWN_VOLUME = (
+    "What cannot be seen from here: right-click the bot in the voice channel and look at its user volume, and whether "
+    "you muted it; then at the output device in Discord's voice settings."
+)
 
 
 class Catalog(Protocol):
@@ -101,6 +107,11 @@ class Session(Protocol):
         ...
 
     @property
+    def voice(self) -> VoiceReport:
+        """How the voice connection is."""
+        ...
+
+    @property
     def now_playing(self) -> Playback | None:
         """What is being heard."""
         ...
@@ -153,6 +164,10 @@ class Voice(Protocol):
         """The bot's guild, where it is a member of just one."""
         ...
 
+    def diagnose(self, user_id: UserId, guild_id: GuildId) -> tuple[str, ...]:
+        """What of voice keeps a member from hearing the bot, in sentences; the most likely cause first."""
+        ...
+
 
 class SoundService:
     """Play sounds where people are.
@@ -169,6 +184,10 @@ class SoundService:
         self._events = events
         self._defaults = defaults or PlayOptions()
         self._last: dict[GuildId, Sound] = {}
+        self._volumes: dict[GuildId, float] = {}
+        """Where it was changed, percent."""
+        self._refusals: dict[GuildId, str] = {}
+        """Why the last press was not heard, where it was not."""
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have a listener called in the event loop with each SoundStarted and SoundEnded, in the order they happen.
@@ -293,10 +312,11 @@ class SoundService:
         """
         if not 0 <= percent <= MAX_VOLUME:
             raise ValueError(f"volume must be 0 to {MAX_VOLUME:g} percent")
-        session = self._session_of(caller)
-        if session is None:
+        guild_id = self._guild_of(_caller(caller))
+        if guild_id is None:
             raise NoVoiceChannelError
-        session.set_volume(percent)
+        self._voice.session(guild_id).set_volume(percent)
+        self._volumes[guild_id] = percent
 
     def sounds(self, search: str = "", limit: int | None = None) -> Sequence[Sound]:
         """All sounds by name, or at most ``limit`` of those whose name has ``search`` in it, best first."""
@@ -330,7 +350,40 @@ class SoundService:
             encoding=self._encoding(),
             sound_count=len(self._catalog.sounds),
             server_time=time.time(),
+            voice=session.voice if session else VoiceReport(state=LinkState.IDLE),
         )
+
+    def diagnose(self, caller: Caller | int) -> tuple[str, ...]:
+        """Why the caller may hear nothing: sentences for them, the most likely cause first, each with what to do.
+
+        The guild is chosen as for :meth:`stop`. Nothing is asked of Discord.
+
+        Raises:
+            UnloadedError: As for :meth:`play`.
+        """
+        caller = _caller(caller)
+        status, guild_id = self.status(caller), self._guild_of(caller)
+        if guild_id is None:
+            return ("You are in no voice channel that the bot can see. Join one, then press a sound.",)
+        causes = self._voice.diagnose(caller.user_id, guild_id)
+        if causes:
+            return *causes, *self._silence(status, guild_id)
+        return *self._silence(status, guild_id), *_checked(status)
+
+    def _silence(self, status: Status, guild_id: GuildId) -> Iterator[str]:
+        """Why the bot itself may be silent."""
+        if not status.sound_count:
+            yield "There are no sounds. Whoever runs the bot has to put some into its sounds folder."
+        if self._volumes.get(guild_id, 100.0) == 0 or self._defaults.volume == 0:
+            yield "The volume is 0. Turn it up: JEFFBOT_VOLUME, or set_volume."
+        if status.paused:
+            yield "What plays has been paused. Go on with it, or press another sound."
+        elif not status.playing:
+            if refusal := self._refusals.get(guild_id):
+                yield f"The last press was not heard: {refusal}. Put that right, then press again."
+            yield "Nothing is playing. Press a sound."
+            if progress := status.encoding:
+                yield f"Of {progress.total} sounds {progress.done} are prepared. Others may take a moment to begin."
 
     def _encoding(self) -> Encoding | None:
         progress = self._bank.encoding
@@ -355,6 +408,11 @@ class SoundService:
         playback = None
         try:
             playback = await self._voice.session(place.guild_id).play(sound, user_id, place, clip, options)
+        except PlaybackError as error:
+            self._refusals[place.guild_id] = str(error).removesuffix(".")
+            raise
+        else:
+            self._refusals.pop(place.guild_id, None)
             return playback
         finally:
             if playback is None and before and self._last[place.guild_id] is sound:
@@ -382,6 +440,18 @@ class SoundService:
         fresh = [sound for sound in sounds if sound.path not in unplayable]
         others = [sound for sound in fresh if last is None or sound.path != last.path]
         return secrets.choice(others or fresh)
+
+
+def _checked(status: Status) -> Iterator[str]:
+    """What is well, and what to look at oneself, for who hears nothing all the same."""
+    voice = status.voice
+    if status.connected:
+        encrypted = "end-to-end encrypted" if voice.encrypted else "not end-to-end encrypted"
+        yield (
+            f"Voice is well: the bot is with you in {status.channel} and may speak; {voice.packets_sent} packets have "
+            f"left, {voice.packets_late} of them late, {encrypted}, for {voice.listeners} who can listen."
+        )
+        yield OWN_VOLUME
 
 
 def _caller(caller: Caller | int) -> Caller:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import SettingsError
-from .models import MAX_VOLUME, Mode, Retrigger
+from .models import MAX_VOLUME, Manners, Mode, Moved, Retrigger, TakeAway
 
 PREFIX = "JEFFBOT_"
 MIN_SECRET_BYTES = 32
@@ -64,6 +64,17 @@ def _choice(kind: type[enum.StrEnum]) -> Reader:
     return read
 
 
+_FLAGS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or value.lower() not in _FLAGS:
+        raise ValueError("yes or no")
+    return _FLAGS[value.lower()]
+
+
 def _secret(value: Any) -> str:
     if not isinstance(value, str) or len(value.encode(errors="ignore")) < MIN_SECRET_BYTES or not _is_utf8(value):
         raise ValueError(f"at least {MIN_SECRET_BYTES} bytes of secret text; leave it out to have one made")
@@ -111,6 +122,17 @@ class Settings:
     """What it does where the same sound plays: ``restart``, ``overlap`` or ``ignore``."""
     volume: float = _setting(100.0, _number(float, 0, MAX_VOLUME))
     """How loud it is, percent; other than 100 takes libopus."""
+    alone_seconds: float = _setting(60.0, _number(float, 0, 24 * 3600))
+    """After how many seconds alone in a voice channel the bot leaves it; 0: never."""
+    idle_seconds: float = _setting(300.0, _number(float, 0, 24 * 3600))
+    """After how many seconds without a sound it leaves; 0: never."""
+    moved: Moved = _setting(Moved.FOLLOW, _choice(Moved))
+    """What it does when a moderator moves it: ``follow`` (stay there) or ``return``."""
+    take_away: TakeAway = _setting(TakeAway.IDLE, _choice(TakeAway))
+    """Whether a press from another channel takes it away from people who listen: ``always``, ``idle`` (when nothing
+    plays) or ``never``."""
+    deaf: bool = _setting(True, _flag)  # noqa: FBT003 - the default of a setting
+    """Whether it deafens itself in voice; "no" where Discord's own soundboard is to be used by the bot, too."""
     command_group: str = _setting("", _command_group)
     """Name of a slash command that takes all others as subcommands; empty: they stand alone."""
     ffmpeg: Path | None = _setting(None, _path)
@@ -129,6 +151,17 @@ class Settings:
     """What Opus aims at, kbit/s on average; 96 is clear stereo music by RFC 7587, section 3.1.1."""
     memory_mib: int = _setting(256, _number(int, 1, 1 << 20))
     """How many MiB of encoded sounds are kept in memory; the least recently used are read from disk again."""
+
+    @property
+    def manners(self) -> Manners:
+        """How the bot behaves in voice channels."""
+        return Manners(
+            alone_seconds=self.alone_seconds,
+            idle_seconds=self.idle_seconds,
+            moved=self.moved,
+            take_away=self.take_away,
+            deaf=self.deaf,
+        )
 
     @classmethod
     def load(cls, extras: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> "Settings":

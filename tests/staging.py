@@ -21,7 +21,7 @@ from jeffbot.ws.auth import Tokens
 
 EXTENSION = "jeffbot.cogs.sound"
 SECRET = "a secret of at least thirty-two bytes"
-COMMANDS = ("play", "random", "stop", "sounds", "status")
+COMMANDS = ("play", "random", "stop", "sounds", "status", "diagnose")
 PATIENCE = 10.0
 """Seconds a test waits for what must come at once."""
 TONES = {"low.wav": 330, "middle.wav": 550, "high.wav": 880}

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +17,22 @@ from jeffbot.errors import (
     VoiceUnavailableError,
 )
 from jeffbot.events import EventHub
-from jeffbot.models import Caller, ChannelId, GuildId, Mode, PlayOptions, Retrigger, Seconds, Sound, UserId, VoicePlace
+from jeffbot.models import (
+    Caller,
+    ChannelId,
+    GuildId,
+    LinkState,
+    Mode,
+    PlayOptions,
+    Retrigger,
+    Seconds,
+    Sound,
+    UserId,
+    VoicePlace,
+    VoiceReport,
+)
 from jeffbot.playback import Encoding, Playback
-from jeffbot.service import RANDOM_TRIES, SoundService
+from jeffbot.service import OWN_VOLUME, RANDOM_TRIES, SoundService
 
 ALICE, BOB = UserId(1), UserId(2)
 CAVE, TOWER = GuildId(81), GuildId(82)
@@ -30,7 +42,7 @@ LOFT = VoicePlace(TOWER, ChannelId(820), "Loft")
 
 def make_sound(name: str) -> Sound:
     """A sound of this name."""
-    return Sound(name, name, Path("/nowhere", name), 1, 1)
+    return Sound(name, name, f"/nowhere/{name}", 1, 1)
 
 
 class FakeCatalog:
@@ -84,6 +96,7 @@ class FakeSession:
     """Plays at once, and records it."""
 
     channel: str | None = None
+    voice: VoiceReport = field(default_factory=lambda: VoiceReport(state=LinkState.IDLE))
     now_playing: Playback | None = None
     queue: tuple[Playback, ...] = ()
     paused: bool = False
@@ -131,6 +144,7 @@ class FakeVoice:
         self.places: dict[UserId, VoicePlace] = {ALICE: GENERAL}
         self.sessions: dict[GuildId, FakeSession] = {}
         self.member_of = [CAVE, TOWER]
+        self.findings: dict[UserId, tuple[str, ...]] = {}
 
     def place_of(self, user_id: UserId, guild_id: GuildId | None) -> VoicePlace | None:
         place = self.places.get(user_id)
@@ -141,6 +155,9 @@ class FakeVoice:
 
     def only_guild(self) -> GuildId | None:
         return self.member_of[0] if len(self.member_of) == 1 else None
+
+    def diagnose(self, user_id: UserId, _guild_id: GuildId) -> tuple[str, ...]:
+        return self.findings.get(user_id, ())
 
     def connect(self, *guilds: GuildId) -> None:
         """Be in a voice channel of each of these guilds."""
@@ -379,6 +396,101 @@ async def test_status_of_nothing(rooms: Rooms) -> None:
     status = rooms.service.status(BOB)
 
     assert (status.connected, status.channel, status.playing, status.now_playing) == (False, None, False, None)
+
+
+async def test_status_of_voice(rooms: Rooms) -> None:
+    """The status has the session's report on voice; who is in no guild gets one of no voice at all."""
+    rooms.cave.voice = VoiceReport(state=LinkState.RECOVERING, last_close="it crashed")
+
+    assert rooms.service.status(ALICE).voice is rooms.cave.voice
+    assert rooms.service.status(BOB).voice == VoiceReport(state=LinkState.IDLE)
+
+
+# diagnose
+
+
+async def test_diagnosis_of_nothing(rooms: Rooms) -> None:
+    """Where all is well, what was looked at is told, and then what only the member can see."""
+    await rooms.service.play(ALICE, "a.mp3")
+    rooms.cave.voice = VoiceReport(
+        state=LinkState.PLAYING, encrypted=True, listeners=2, packets_sent=50, packets_late=3
+    )
+    checked, hint = rooms.service.diagnose(ALICE)
+
+    assert "in General" in checked
+    assert "50 packets have left, 3 of them late, end-to-end encrypted, for 2 who can listen" in checked
+    assert hint == OWN_VOLUME
+
+
+async def test_diagnosis_before_anything_was_pressed(rooms: Rooms) -> None:
+    """A bot that nobody has called needs no more than a press."""
+    assert rooms.service.diagnose(ALICE) == ("Nothing is playing. Press a sound.",)
+
+
+async def test_diagnosis_begins_with_voice(rooms: Rooms) -> None:
+    """What voice finds comes first, and then a member need not look at their own volume."""
+    rooms.voice.findings[ALICE] = ("You are deafened.", "The bot is joining.")
+
+    assert rooms.service.diagnose(ALICE) == (
+        "You are deafened.",
+        "The bot is joining.",
+        "Nothing is playing. Press a sound.",
+    )
+
+
+async def test_diagnosis_of_a_stranger(rooms: Rooms) -> None:
+    """Who is in no voice channel, and may mean any guild, is told to join one."""
+    (finding,) = rooms.service.diagnose(BOB)
+    assert finding.startswith("You are in no voice channel")
+
+
+async def test_diagnosis_of_an_empty_library() -> None:
+    """That there are no sounds comes before that none plays."""
+    missing, idle = Rooms().service.diagnose(ALICE)
+
+    assert missing.startswith("There are no sounds.")
+    assert idle.startswith("Nothing is playing.")
+
+
+async def test_diagnosis_of_encoding(rooms: Rooms) -> None:
+    """While nothing plays, how far encoding is may be why."""
+    rooms.bank.encoding = Encoding(1, 3)
+    assert "Of 3 sounds 1 are prepared" in " ".join(rooms.service.diagnose(ALICE))
+
+    await rooms.service.play(ALICE, "a.mp3")
+    assert "prepared" not in " ".join(rooms.service.diagnose(ALICE))
+
+
+async def test_diagnosis_of_a_pause(rooms: Rooms) -> None:
+    """What is paused is told as such, and not as nothing."""
+    await rooms.service.play(ALICE, "a.mp3")
+    await rooms.service.pause(ALICE)
+
+    assert rooms.service.diagnose(ALICE)[0].startswith("What plays has been paused.")
+
+
+async def test_diagnosis_of_volume(rooms: Rooms) -> None:
+    """A volume of 0 is told, of the guild or of the settings, until it is turned up."""
+    await rooms.service.set_volume(ALICE, 0)
+    assert rooms.service.diagnose(ALICE)[0].startswith("The volume is 0.")
+    await rooms.service.set_volume(ALICE, 10)
+    assert not rooms.service.diagnose(ALICE)[0].startswith("The volume is 0.")
+
+    rooms.service._defaults = PlayOptions(volume=0)
+    assert rooms.service.diagnose(ALICE)[0].startswith("The volume is 0.")
+
+
+async def test_diagnosis_of_a_refused_press(rooms: Rooms) -> None:
+    """Why the last press of the guild was refused is told, until one is heard."""
+    rooms.cave.refuse = True
+    with pytest.raises(VoiceUnavailableError):
+        await rooms.service.play(ALICE, "a.mp3")
+    assert rooms.service.diagnose(ALICE)[0].startswith("The last press was not heard: General is full.")
+
+    rooms.cave.refuse = False
+    await rooms.service.play(ALICE, "a.mp3")
+    await rooms.service.stop(ALICE)
+    assert rooms.service.diagnose(ALICE)[0] == "Nothing is playing. Press a sound."
 
 
 # skip, pause, volume

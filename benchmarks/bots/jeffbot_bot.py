@@ -22,11 +22,12 @@ from wishes import API, TOKEN, begin_each, serve, tell
 
 from jeffbot.audio.clip import Clip
 from jeffbot.audio.opus import read_packets
-from jeffbot.models import PlayOptions
-from jeffbot.voice.client import SoundVoiceClient
+from jeffbot.models import ChannelId, GuildId, Moved, PlayOptions, VoicePlace
+from jeffbot.voice.client import OnLost, SoundVoiceClient
 from jeffbot.voice.clock import VoiceClock
 from jeffbot.voice.connector import VoiceConnector
-from jeffbot.voice.player import Track
+from jeffbot.voice.link import VoiceLink
+from jeffbot.voice.player import Player, Track
 
 JOIN_TIMEOUT = 30.0
 JOINS_AT_ONCE = 8
@@ -35,7 +36,7 @@ UNLIMITED = 100_000
 
 Route.BASE = API
 bot = commands.Bot(intents=nextcord.Intents(guilds=True, voice_states=True), guild_ready_timeout=0.1)
-voices: list[SoundVoiceClient] = []
+players: list[Player] = []
 clock = VoiceClock()
 
 
@@ -57,26 +58,33 @@ async def join(channels: list[int]) -> None:
     bot.ws._rate_limiter.remaining = bot.ws._rate_limiter.max = UNLIMITED
     connector, some = VoiceConnector(bot), asyncio.Semaphore(JOINS_AT_ONCE)
 
-    async def join_one(number: int) -> SoundVoiceClient:
-        channel: Any = bot.get_channel(number)
-        cls = functools.partial(SoundVoiceClient, connector=connector, clock=clock)
-        async with some:
-            voice: SoundVoiceClient = await channel.connect(timeout=JOIN_TIMEOUT, reconnect=False, cls=cls)
-            if not await voice.wait_audible(JOIN_TIMEOUT):
-                raise TimeoutError("a call did not agree on a key")
-        return voice
+    async def join(place: VoicePlace, on_lost: OnLost) -> SoundVoiceClient:
+        channel: Any = bot.get_channel(place.channel_id)
+        cls = functools.partial(SoundVoiceClient, connector=connector, on_lost=on_lost)
+        client: SoundVoiceClient = await channel.connect(timeout=JOIN_TIMEOUT, reconnect=False, cls=cls)
+        return client
 
-    voices.extend(await asyncio.gather(*map(join_one, channels)))
+    async def join_one(number: int) -> Player:
+        channel: Any = bot.get_channel(number)
+        link = VoiceLink(join, _nothing, moved=Moved.FOLLOW, play_timeout=JOIN_TIMEOUT)
+        async with some:
+            await link.bring(VoicePlace(GuildId(channel.guild.id), ChannelId(number), channel.name))
+            async with asyncio.timeout(JOIN_TIMEOUT):
+                while not link.ready:
+                    await asyncio.sleep(0.01)
+        return Player(clock, link)
+
+    players.extend(await asyncio.gather(*map(join_one, channels)))
 
 
 async def start(file: str, streams: int, seconds: float) -> None:
     """Play an Ogg Opus file in so many channels; they begin within some seconds."""
     clip = Clip(read_packets(await asyncio.to_thread(Path(file).read_bytes)))
-    await begin_each([functools.partial(_start, voice, clip) for voice in voices[:streams]], seconds)
+    await begin_each([functools.partial(_start, player, clip) for player in players[:streams]], seconds)
 
 
-def _start(voice: SoundVoiceClient, clip: Clip) -> None:
-    voice.player.start(Track(clip, "sound", 1.0, _nothing, _nothing), PlayOptions())
+def _start(player: Player, clip: Clip) -> None:
+    player.start(Track(clip, "sound", 1.0, _nothing, _nothing), PlayOptions())
 
 
 def _nothing(*_: object) -> None:
@@ -85,8 +93,8 @@ def _nothing(*_: object) -> None:
 
 def stop() -> None:
     """End what plays, everywhere."""
-    for voice in voices:
-        voice.player.stop()
+    for player in players:
+        player.stop()
 
 
 def memory() -> dict[str, int]:

@@ -13,6 +13,7 @@ import nextcord
 from nextcord.ext import commands
 
 from jeffbot.app import Soundboard
+from jeffbot.cogs import wording
 from jeffbot.errors import SoundboardError, SoundNotFoundError
 from jeffbot.host import (
     check_host,
@@ -24,10 +25,10 @@ from jeffbot.host import (
     repair_loop,
 )
 from jeffbot.models import Caller, GuildId, Seconds, Sound, UserId
-from jeffbot.playback import Playback
 from jeffbot.service import SoundService
 from jeffbot.settings import Settings
 from jeffbot.tasks import start_now
+from jeffbot.voice.rtp import MODES
 from jeffbot.ws.secret import load_secret
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def setup(bot: commands.Bot, **extras: object) -> None:
     """
     memory = memory_of(bot)
     extras = extras or memory.extras
-    check_host(bot)
+    check_host(bot, MODES)
     cog = SoundCog(bot, Settings.load(extras))
     refuse_clash(bot, [str(command.name) for command in cog.application_commands])
     recall_commands(bot, memory, cog.slash_commands)
@@ -107,8 +108,20 @@ class SoundCog(commands.Cog, name="Sound"):
 
     @commands.Cog.listener()
     async def on_connect(self) -> None:
-        """Start now where the bot runs in another loop than its own."""
+        """Start now where the bot runs in another loop than its own; if it is a new session, join voice anew."""
         self._begin()
+        if not isinstance(self._bot, nextcord.AutoShardedClient):
+            self._soundboard.voice.renew()
+
+    @commands.Cog.listener()
+    async def on_shard_connect(self, shard_id: int) -> None:
+        """A shard has a new session: join voice anew in its guilds."""
+        self._soundboard.voice.renew(shard_id)
+
+    @commands.Cog.listener()
+    async def on_guild_remove(self, guild: nextcord.Guild) -> None:
+        """The bot was put out of a guild."""
+        await self._soundboard.voice.forget(GuildId(guild.id))
 
     @commands.Cog.listener()
     async def on_voice_state_update(
@@ -144,6 +157,7 @@ class SoundCog(commands.Cog, name="Sound"):
             ("stop", "Stop the sound", SoundCog._stop),
             ("sounds", "Show the sounds there are", SoundCog._sounds),
             ("status", "Show what the soundboard is doing", SoundCog._status),
+            ("diagnose", "Find out why you hear nothing", SoundCog._diagnose),
         ]
         if not group:
             return [self._command(name, text, callback) for name, text, callback in described]
@@ -183,13 +197,13 @@ class SoundCog(commands.Cog, name="Sound"):
                 playback = await self.service.play(caller, sound)
             except SoundNotFoundError:
                 playback = await self.service.play(caller, self._full_name(sound))
-            return _playing(playback)
+            return wording.pressed(playback)
 
         await _answer(interaction, play())
 
     async def _random(self, interaction: Interaction) -> None:
         async def play() -> str:
-            return _playing(await self.service.random(_caller(interaction)))
+            return wording.pressed(await self.service.random(_caller(interaction)))
 
         await _answer(interaction, play())
 
@@ -214,11 +228,14 @@ class SoundCog(commands.Cog, name="Sound"):
     async def _status(self, interaction: Interaction) -> None:
         async def show() -> str:
             await self.service.wait_ready()
-            status = self.service.status(_caller(interaction))
-            place = f"In **{_plain(status.channel)}**" if status.channel else "In no voice channel"
-            now = status.now_playing
-            playing = f"playing **{_plain(now.sound.title)}** ({_heard(now)})" if now else "playing nothing"
-            return f"{place}, {playing}. {status.sound_count} sounds in the library."
+            return wording.told(self.service.status(_caller(interaction)))
+
+        await _answer(interaction, show())
+
+    async def _diagnose(self, interaction: Interaction) -> None:
+        async def show() -> str:
+            await self.service.wait_ready()
+            return wording.listed(self.service.diagnose(_caller(interaction)))
 
         await _answer(interaction, show())
 
@@ -241,7 +258,7 @@ class SoundCog(commands.Cog, name="Sound"):
         room = MAX_LIST_CHARS
         for sound in sounds:
             duration = self.service.duration(sound)
-            line = _plain(sound.title) + (f" ({duration:.1f} s)" if duration is not None else "")
+            line = wording.plain(sound.title) + (f" ({duration:.1f} s)" if duration is not None else "")
             room -= len(line) + 1
             if room < 0:
                 lines.append(f"… and {len(sounds) - len(lines)} more: /play suggests them as you type.")
@@ -265,20 +282,6 @@ def _caller(interaction: Interaction) -> Caller:
 class _NotInServerError(SoundboardError):
     def __init__(self) -> None:
         super().__init__("Use this in a server")
-
-
-def _playing(playback: Playback) -> str:
-    verb = "Playing" if playback.started_at else "Next comes"
-    return f"{verb} **{_plain(playback.sound.title)}** in **{_plain(playback.place.channel)}**."
-
-
-def _heard(playback: Playback) -> str:
-    length = "?" if playback.duration is None else f"{playback.duration:.1f}"
-    return f"{playback.position:.1f} of {length} s"
-
-
-def _plain(text: str | None) -> str:
-    return nextcord.utils.escape_markdown(text or "")
 
 
 async def _answer(interaction: Interaction, work: Coroutine[Any, Any, str]) -> None:

@@ -268,7 +268,7 @@ def shipped_sounds() -> Path:
 
 def _scan(folder: Path) -> tuple[Index, str]:
     """What the folder holds, and why it could not be read."""
-    files: list[tuple[str, Path, os.stat_result]] = []
+    files: list[tuple[str, str, os.stat_result]] = []
     trouble = ""
     try:
         files.extend(_walk(folder, "", frozenset()))
@@ -282,16 +282,16 @@ def _scan(folder: Path) -> tuple[Index, str]:
         Sound(
             name=base if counts[base := PurePosixPath(path).name] == 1 else path,
             path=path,
-            file=file,
+            location=location,
             size=stat.st_size,
             modified_ns=stat.st_mtime_ns,
         )
-        for path, file, stat in files
+        for path, location, stat in files
     )
     return Index.of(sounds), trouble
 
 
-def _walk(folder: Path, below: str, seen: frozenset[str]) -> Iterator[tuple[str, Path, os.stat_result]]:
+def _walk(folder: Path, below: str, seen: frozenset[str]) -> Iterator[tuple[str, str, os.stat_result]]:
     real = os.path.realpath(folder)
     if real in seen:  # a link that leads back to a folder above
         return
@@ -305,7 +305,7 @@ def _walk(folder: Path, below: str, seen: frozenset[str]) -> Iterator[tuple[str,
                 if entry.is_dir():
                     yield from _walk(Path(entry.path), path + "/", seen | {real})
                 elif Path(entry.name).suffix.lower() in EXTENSIONS and entry.is_file():
-                    yield path, Path(entry.path), entry.stat()
+                    yield path, entry.path, entry.stat()
             except UnicodeEncodeError:
                 logger.warning("a file name is not UTF-8 and is left out: %r", os.fsencode(path))
             except OSError as error:

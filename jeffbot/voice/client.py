@@ -7,118 +7,76 @@ import asyncio
 import contextlib
 import logging
 import socket
-import threading
-from collections.abc import Coroutine
-from typing import Any, cast
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import aiohttp
 import nextcord
-from nextcord.gateway import DiscordVoiceWebSocket
 from nextcord.voice_client import E2EEState
 
-from ..models import Seconds
+from ..models import PACKET_SECONDS, Seconds
 from ..tasks import start_now
-from .clock import VoiceClock
+from .closing import PUT_OUT, TOLD_TO_LEAVE, Loss, Remedy, loss_of
 from .connector import LEAVE_TIMEOUT, VoiceConnector
-from .player import Player
+from .gateway import NEW_GROUP_EPOCH, SoundVoiceWebSocket
 from .rtp import MODES, Packetizer, make_seal
 
 logger = logging.getLogger(__name__)
 
 type VocalChannel = nextcord.VoiceChannel | nextcord.StageChannel
+type OnLost = Callable[["SoundVoiceClient", Loss], None]
 
-NEW_GROUP_EPOCH = 1
-"""The epoch with which op 24 announces a new MLS group (Discord: Voice Connections, "DAVE Protocol")."""
 AUDIBLE_TIMEOUT: Seconds = 2.0
 """How long a first sound waits for end-to-end encryption before it plays all the same."""
-SPEAKING_HELD: Seconds = 2.0
-"""How long after the last packet we still count as speaking, so that sounds in succession do not flicker."""
-HEARTBEAT_TIMEOUT: Seconds = 60.0
-"""After how much silence of the voice gateway Nextcord gives it up; the value Nextcord uses itself."""
-
-
-class SoundVoiceWebSocket(DiscordVoiceWebSocket):
-    """The voice gateway, spoken completely."""
-
-    @classmethod
-    async def from_client(  # type: ignore[override]  # of our own client only
-        cls, client: "SoundVoiceClient", *, resume: bool = False, hook: Any = None
-    ) -> "SoundVoiceWebSocket":
-        """Connect and identify (or resume) over our own connector."""
-        gateway = f"wss://{client.endpoint}/?v=8"
-        socket = await client.connector.connect(gateway)
-        ws = cls(socket, loop=client.loop, hook=hook)  # type: ignore[arg-type]  # made by ws_response_class
-        ws.gateway = gateway
-        ws._connection = client
-        ws._max_heartbeat_timeout = HEARTBEAT_TIMEOUT
-        ws.thread_id = threading.get_ident()
-        await (ws.resume() if resume else ws.identify())
-        return ws
-
-    async def initial_connection(self, data: dict[str, Any]) -> None:
-        """Choose an encryption mode and find out our address: of those offered the one we prefer comes first."""
-        offered = [mode for mode in MODES if mode in data["modes"]]
-        await super().initial_connection({**data, "modes": [*offered, *data["modes"]]})
-
-    async def received_message(self, msg: dict[str, Any]) -> None:
-        """Handle a JSON message.
-
-        Mends: ``seq`` stands beside ``d`` in version 8 and is looked for in it; ``"d": null`` (op 9) ends the poll
-        task; op 24, which re-keys a channel that emptied and refilled, is not handled (nextcord #1294).
-        """
-        sequence = msg.get("seq", self.seq_ack)
-        if msg.get("d") is None:
-            msg = {**msg, "d": {}}
-        client, op, data = self._client, msg["op"], msg["d"]
-        if op in (self.SESSION_DESCRIPTION, self.DAVE_PREPARE_TRANSITION, self.DAVE_PREPARE_EPOCH):
-            client.dave_version = data.get("protocol_version", data.get("dave_protocol_version", 0))
-        if op == self.SESSION_DESCRIPTION:
-            client.make_encryptor()  # without one, "version 0" would make Nextcord log an error of its own
-        await super().received_message(msg)
-        self.seq_ack = sequence
-        if op == self.SESSION_DESCRIPTION:
-            client.use_key()
-        if op == self.DAVE_PREPARE_EPOCH and data.get("epoch") == NEW_GROUP_EPOCH:
-            await client.join_new_group()
-        client.note_encryption()
-
-    async def received_message_binary(self, msg: bytes) -> None:
-        """Handle a binary message, all of which concern end-to-end encryption.
-
-        Mends: after an unusable commit or welcome the old key is thrown away, by which people go on hearing us until
-        there is a new one.
-        """
-        state = self._client.e2ee_state
-        encryptor = state._encryptor if state else None
-        await super().received_message_binary(msg)
-        if state and encryptor:
-            state._encryptor = encryptor
-        self._client.note_encryption()
-
-    @property
-    def _client(self) -> "SoundVoiceClient":
-        return cast("SoundVoiceClient", self._connection)
+MEND_TIMEOUT: Seconds = 3.0
+"""How long resuming, or going on with another voice server, may take."""
+MOVE_TIMEOUT: Seconds = 1.0
+"""How long after a connection was closed Discord may name another voice server; the two come in either order."""
+_TROUBLE = nextcord.ConnectionClosed, aiohttp.ClientError, TimeoutError, OSError
 
 
 class SoundVoiceClient(nextcord.VoiceClient):
-    """One connection to one voice channel. Pass it to ``channel.connect(cls=…)`` with connector and clock bound."""
+    """One stay in one voice channel, resumed and moved as Discord asks. What it cannot mend it reports, once.
+
+    Pass it to ``channel.connect(cls=…)`` with the rest bound. Nextcord's own :meth:`play` works beside it no more.
+
+    Args:
+        connector: Makes its WebSockets.
+        on_lost: Told when it is over, unless :meth:`disconnect` was called by who listens.
+        deaf: Whether it deafens itself.
+    """
 
     supported_modes = MODES  # type: ignore[assignment]  # Nextcord knows one of them
 
-    def __init__(self, client: nextcord.Client, channel: Any, *, connector: VoiceConnector, clock: VoiceClock) -> None:
+    def __init__(
+        self,
+        client: nextcord.Client,
+        channel: Any,
+        *,
+        connector: VoiceConnector,
+        on_lost: OnLost = lambda _client, _loss: None,
+        deaf: bool = True,
+    ) -> None:
         super().__init__(client, channel)
         self.connector = connector
-        self.player = Player(clock, self)
-        """What it plays. Nextcord's own :meth:`play` works beside it no more."""
+        self._on_lost: OnLost | None = on_lost
+        self._deaf = deaf
         self._packetizer = Packetizer()
         self._udp: socket.socket
         self._udp_trouble = False
+        self.packets_sent = self.packets_late = 0
+        """How many packets have left; how many of them more than a packet's length after they were due."""
+        self.last_close: str | None = None
+        """Why the voice gateway was last closed, in words."""
         self._speaking = False
-        """Whether we are to count as speaking, once there is a gateway to tell."""
+        self._new_server = asyncio.Event()
+        """Discord has named another voice server than the one we are connected to."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._resting: asyncio.TimerHandle | None = None
         self.dave_version = 0
         """The version of end-to-end encryption that the channel demands; 0: none."""
+        self.epoch = 0
+        """How many keys of end-to-end encryption there have been."""
         self._home: nextcord.Guild = channel.guild
         self._audible = asyncio.Event()
         self._waited = False
@@ -132,23 +90,36 @@ class SoundVoiceClient(nextcord.VoiceClient):
         channel: Any = self.channel
         return channel if isinstance(channel, nextcord.VoiceChannel | nextcord.StageChannel) else None
 
+    # End-to-end encryption
+
     async def wait_audible(self, timeout: Seconds) -> bool:
         """Wait until packets can be encrypted as the channel demands; False when that takes longer.
 
         What is sent earlier goes out in clear, and end-to-end encrypted listeners drop it.
         """
-        if not self._audible.is_set() and self._is_alone():
+        if not self._audible.is_set() and not self.listeners:
             return True  # there is nobody to agree on a key with
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._audible.wait()
         return self._audible.is_set()
 
-    def _is_alone(self) -> bool:
-        """Whether neither gateway has told of anybody else in the channel."""
+    @property
+    def listeners(self) -> int:
+        """How many others are in the channel, as far as either gateway has told."""
         told = self.e2ee_state._recognised_users if self.e2ee_state else set()
         seen = self.place.voice_states if self.place else {}
-        return {*told, *seen} <= {self.user.id}
+        return len({*told, *seen} - {self.user.id})
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether what it sends is end-to-end encrypted."""
+        return self.dave_version > 0 and self.e2ee_state is not None and self.e2ee_state.can_encrypt()
+
+    @property
+    def heard(self) -> bool:
+        """Whether those who listen can decrypt what it sends."""
+        return self._connected.is_set() and (self._audible.is_set() or self.listeners == 0)
 
     def make_encryptor(self) -> None:
         """Have an encryptor, if without a key yet; also in a channel that begins without encryption."""
@@ -179,11 +150,33 @@ class SoundVoiceClient(nextcord.VoiceClient):
         state._prepared_transitions.clear()
         await state.prepare_epoch(NEW_GROUP_EPOCH, version)
 
+    # Connecting
+
+    async def connect(self, *, reconnect: bool, timeout: float) -> None:
+        """Join the channel once, within ``timeout``; whatever goes wrong, nothing of the attempt stays behind.
+
+        Mends: a failed or cancelled join leaves the client on Nextcord's list and tasks waiting; the UDP discovery is
+        awaited for ever; with ``reconnect`` it may return unconnected.
+        """
+        self.timeout = timeout
+        async with contextlib.AsyncExitStack() as failed:
+            failed.push_async_callback(self.disconnect, force=True)
+            async with asyncio.timeout(timeout):
+                self.prepare_handshake()
+                await self.voice_connect()
+                await self._voice_state_complete.wait()
+                await self._voice_server_complete.wait()
+                self.finish_handshake()
+                await self.connect_websocket()
+            failed.pop_all()
+        self._runner = self.loop.create_task(self.poll_voice_ws(reconnect=False))
+
     async def connect_websocket(self) -> None:
         """Connect to the voice gateway, over our own connector.
 
         Mends: moved to another voice server, the client keeps the MLS group of the old one, and its heartbeat.
         """
+        self._new_server.clear()
         self._connected.clear()
         self._audible.clear()
         self._waited = False
@@ -198,18 +191,24 @@ class SoundVoiceClient(nextcord.VoiceClient):
         if self._speaking:
             self._say_speaking()
 
+    async def _wait_once(self) -> None:
+        await self.wait_audible(AUDIBLE_TIMEOUT)
+        self._waited = True
+
     async def voice_connect(self) -> None:
-        """Ask for the channel, deafened: nobody reads what others say."""
-        await self._home.change_voice_state(channel=self.place, self_deaf=True)
+        """Ask for the channel; deafened, nobody reads what others say."""
+        await self._home.change_voice_state(channel=self.place, self_deaf=self._deaf)
 
     async def on_voice_state_update(self, data: Any) -> None:
         """Follow our own voice state, save for the echo of an earlier leave while joining anew."""
-        if data["channel_id"] is None and self._handshaking and not self._potentially_reconnecting:
-            return
+        if data["channel_id"] is None:
+            if self._handshaking:
+                return
+            self._report(PUT_OUT)
         await super().on_voice_state_update(data)
 
     async def on_voice_server_update(self, data: Any) -> None:
-        """Take note of the voice server to connect to.
+        """Take note of the voice server to connect to; while connected, the one to go on with.
 
         Mends: moved to another server, the client leaves the UDP socket of the old one open.
         """
@@ -218,33 +217,83 @@ class SoundVoiceClient(nextcord.VoiceClient):
         old = self.socket
         if not self._voice_server_complete.is_set():
             self._connected.clear()
+            if data.get("endpoint") is not None:
+                self._new_server.set()
         await super().on_voice_server_update(data)
         if old and old is not self.socket:
             old.close()
 
-    async def connect(self, *, reconnect: bool, timeout: float) -> None:
-        """Join the channel once; whatever goes wrong, nothing of the attempt stays behind.
-
-        Mends: a failed or cancelled join leaves the client on Nextcord's list and tasks waiting; with ``reconnect`` it
-        may return unconnected.
-        """
-        async with contextlib.AsyncExitStack() as failed:
-            failed.push_async_callback(self.disconnect, force=True)
-            async with asyncio.timeout(timeout):  # of the UDP discovery, too, which Nextcord would await for ever
-                await super().connect(reconnect=False, timeout=timeout)
-            failed.pop_all()
+    # Mending
 
     async def poll_voice_ws(self, reconnect: bool) -> None:
-        """Follow the gateway until the connection ends, then leave: the next press joins anew.
+        """Follow the gateway, and mend the connection as Discord says; what cannot be mended is reported.
 
-        Mends: whatever ends this task leaves a client that says it is connected and playing.
+        Mends: whatever ends this task leaves a client that says it is connected and playing; a session is resumed on
+        the closed socket; a move is met with leaving and joining anew after up to 2 s.
         """
+        loss = await self._lost()
+        while await self._mend(loss):
+            loss = await self._lost()
+        if not self._leaving:
+            logger.warning("the voice connection of guild %d ended: %s", self.server_id, loss.words)
+        self._connected.clear()
+        self._report(loss)
+        await self.disconnect(force=True)
+
+    async def _lost(self) -> Loss:
+        """Follow the gateway until the connection ends; why."""
         try:
-            await super().poll_voice_ws(reconnect)
-        except (nextcord.ConnectionClosed, aiohttp.ClientError, TimeoutError, OSError) as error:
-            logger.warning("the voice connection of guild %d ended: %s", self.server_id, error)
-        finally:
-            await self.disconnect(force=True)
+            while True:
+                await self.ws.poll_event()
+        except nextcord.ConnectionClosed as error:
+            loss = loss_of(error.code)
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            loss = loss_of(None)
+        except Exception:  # a boundary: nonsense from the gateway must not leave the guild silent
+            logger.exception("trouble with the voice gateway of guild %d", self.server_id)
+            loss = Loss(Remedy.REJOIN, "the voice gateway sent what makes no sense")
+        self.last_close = loss.words
+        return loss
+
+    async def _mend(self, loss: Loss) -> bool:
+        """Go on with the same stay in the channel, if that can be."""
+        try:
+            if await self._has_moved(loss):
+                async with asyncio.timeout(MEND_TIMEOUT):
+                    await self.connect_websocket()
+                return True
+            if loss.remedy is Remedy.RESUME and not self._leaving:
+                async with asyncio.timeout(MEND_TIMEOUT):
+                    await self._resume()
+                return True
+        except _TROUBLE as error:
+            logger.info("voice of guild %d cannot go on with its session: %r", self.server_id, error)
+        return False
+
+    async def _has_moved(self, loss: Loss) -> bool:
+        if loss.remedy is Remedy.MOVE and not self._leaving:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(MOVE_TIMEOUT):
+                    await self._new_server.wait()
+        return self._new_server.is_set() and not self._leaving
+
+    async def _resume(self) -> None:
+        old = self.ws
+        ws = await SoundVoiceWebSocket.from_client(self, resume=True)
+        self.ws = ws
+        await _briefly(old.close())
+        while not ws.resumed:
+            await ws.poll_event()
+        if self._speaking:
+            self._say_speaking()
+
+    def _report(self, loss: Loss) -> None:
+        """Say that it is over, and why: once."""
+        if self._on_lost:
+            on_lost, self._on_lost = self._on_lost, None
+            on_lost(self, loss)
+
+    # Leaving
 
     async def disconnect(self, *, force: bool = False) -> None:
         """Leave, within LEAVE_TIMEOUT. A second call waits for the first.
@@ -257,11 +306,8 @@ class SoundVoiceClient(nextcord.VoiceClient):
         if not (force or self.is_connected()):
             return
         self._leaving = True
-        self._end_sound()
-        self._voice_state_complete.set()  # lets the tasks of a join that was cancelled end
-        self._voice_server_complete.set()
-        if self._runner and self._runner is not asyncio.current_task():
-            self._runner.cancel()
+        self._end_tasks()
+        self._report(TOLD_TO_LEAVE)
         try:
             await asyncio.gather(self._say_goodbye(), self._close_websocket())
         finally:
@@ -270,13 +316,11 @@ class SoundVoiceClient(nextcord.VoiceClient):
                 self.socket.close()
             self._left.set()
 
-    def _end_sound(self) -> None:
-        """Let what plays end, and the thread that sends heartbeats."""
-        self.player.close()
-        if self._resting:
-            self._resting.cancel()
-        for task in self._tasks:
-            task.cancel()
+    def _end_tasks(self) -> None:
+        """End what it has begun, the thread that sends heartbeats included."""
+        for task in (*self._tasks, *([self._runner] if self._runner else [])):
+            if task is not asyncio.current_task():
+                task.cancel()
         self._connected.clear()
         if self.ws and self.ws._keep_alive:
             self.ws._keep_alive.stop()
@@ -301,11 +345,11 @@ class SoundVoiceClient(nextcord.VoiceClient):
     def _is_listed(self) -> bool:
         return self._state._get_voice_client(self._home.id) is self
 
-    # The player's output
+    # Sending
 
     @property
     def ready(self) -> bool:
-        """Whether what is sent now can be heard; while it is not, what plays stands still."""
+        """Whether what is sent now can be heard."""
         return self._connected.is_set() and (self._audible.is_set() or self._waited)
 
     def use_key(self) -> None:
@@ -325,35 +369,21 @@ class SoundVoiceClient(nextcord.VoiceClient):
             if not self._udp_trouble:
                 logger.warning("voice packets of guild %d do not leave: %s", self.server_id, error)
             self._udp_trouble = True
-        else:
-            self._udp_trouble = False
+            return
+        self._udp_trouble = False
+        self.packets_sent += 1
+        if time.monotonic() - at > PACKET_SECONDS:
+            self.packets_late += 1
 
-    def speak(self) -> None:
-        """Say that we speak, ahead of the first packet."""
-        if self._resting:
-            self._resting.cancel()
-            self._resting = None
-        elif not self._speaking:
-            self._speaking = True
-            self._say_speaking()
-
-    def rest(self) -> None:
-        """Say that we do not speak, unless we do within SPEAKING_HELD."""
-        if self._resting is None and self._speaking:
-            self._resting = asyncio.get_running_loop().call_later(SPEAKING_HELD, self._stop_speaking)
-
-    def _stop_speaking(self) -> None:
-        self._resting, self._speaking = None, False
+    def speak(self, *, speaking: bool) -> None:
+        """Say that we speak, ahead of the first packet; or that we do not. A new connection says so again."""
+        self._speaking = speaking
         self._say_speaking()
 
     def _say_speaking(self) -> None:
         if self.ws and self._connected.is_set():
             state = nextcord.SpeakingState.voice if self._speaking else nextcord.SpeakingState.none
             self._spawn(_briefly(self.ws.speak(state)), "jeffbot speaking")
-
-    async def _wait_once(self) -> None:
-        await self.wait_audible(AUDIBLE_TIMEOUT)
-        self._waited = True
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = start_now(work, name)

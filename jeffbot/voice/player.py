@@ -1,4 +1,4 @@
-"""What one voice connection plays: sounds after and over one another, a packet at a time.
+"""What one guild hears: sounds after and over one another, a packet at a time.
 
 The event loop starts and stops, the clock's thread takes packets; a lock is between them, held for the microseconds
 that a packet takes, or the fraction of a millisecond that mixing one takes.
@@ -16,7 +16,7 @@ from ..audio.clip import Clip
 from ..audio.libopus import libopus
 from ..audio.mixer import MAX_VOICES, Mixer, MixVoice
 from ..audio.opus import SILENCE
-from ..errors import LibopusMissingError, QueueFullError, VoiceUnavailableError
+from ..errors import LibopusMissingError, QueueFullError, UnloadedError
 from ..models import PACKET_SECONDS, EndReason, Mode, PlayOptions, Retrigger, Seconds
 from .clock import VoiceClock
 
@@ -142,11 +142,11 @@ class Player:
         Raises:
             QueueFullError: Too much waits already.
             LibopusMissingError: It would have to be mixed, and nothing can.
-            VoiceUnavailableError: The connection is over.
+            UnloadedError: It has been closed.
         """
         with self._lock:
             if self._closed:
-                raise VoiceUnavailableError("The voice connection was lost; try again")
+                raise UnloadedError
             same = [sounding for sounding in self._sounding if sounding.key == track.key]
             if same and options.retrigger is Retrigger.IGNORE:
                 return same[0]
@@ -160,10 +160,10 @@ class Player:
             self._wake()
         return track
 
-    def stop(self) -> None:
+    def stop(self, reason: EndReason = EndReason.STOPPED) -> None:
         """End all that plays and waits."""
         with self._lock:
-            self._end_all(EndReason.STOPPED)
+            self._end_all(reason)
         self._tell()
 
     def end(self, track: Track, reason: EndReason = EndReason.STOPPED) -> None:
@@ -222,8 +222,13 @@ class Player:
             self._volume = factor
             self._fit_mixer()
 
+    @property
+    def sounding(self) -> bool:
+        """Whether anything plays, be it that it stands still."""
+        return bool(self._sounding)
+
     def close(self) -> None:
-        """The connection is over, and what plays and waits with it."""
+        """End all for good."""
         with self._lock:
             self._closed = True
             self._end_all(EndReason.LEFT)

@@ -98,6 +98,10 @@ class Actions:
         """Tell what the bot does where the caller is."""
         return _report(self._service.status(caller))
 
+    async def diagnose(self, caller: Caller, _request: protocol.Request) -> protocol.Diagnosis:
+        """Tell why the caller may hear nothing."""
+        return protocol.Diagnosis(findings=self._service.diagnose(caller))
+
     async def ping(self, _caller: Caller | None, _request: protocol.Request) -> protocol.Pong:
         """Tell that the server is there."""
         return protocol.Pong(server_time=self._clock())
@@ -155,12 +159,13 @@ ACTIONS = {
     ),
     "stop": _action(protocol.Stop, Actions.stop, ErrorCode.STOP_ERROR, "Error stopping playback"),
     "status": _action(protocol.Request, Actions.status, ErrorCode.STATUS_ERROR, "Error retrieving status"),
+    "diagnose": _action(protocol.Request, Actions.diagnose, ErrorCode.ACTION_ERROR, "Error looking for the cause"),
     "ping": _action(protocol.Request, Actions.ping, ErrorCode.ACTION_ERROR, "Error executing the action"),
 }
 AUTHENTICATE = "authenticate"
 UNAUTHENTICATED = frozenset({AUTHENTICATE, "ping"})
 """What may be asked before signing in."""
-IMMEDIATE = frozenset({"stop", "status", "ping"})
+IMMEDIATE = frozenset({"stop", "status", "diagnose", "ping"})
 """What is answered at once, ahead of answers that still wait for a sound to begin."""
 
 
@@ -198,4 +203,5 @@ def _report(status: Status) -> protocol.StatusReport:
         encoding=None
         if status.encoding is None
         else protocol.EncodingProgress(status.encoding.done, status.encoding.total),
+        voice=status.voice,
     )

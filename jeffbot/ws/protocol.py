@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from ..errors import ErrorCode, printable
-from ..models import MAX_VOLUME, Mode, Retrigger
+from ..models import MAX_VOLUME, Mode, Retrigger, VoiceReport
 
 MAX_MESSAGE_BYTES = 65_536
 PROTOCOL_VERSION = 1
@@ -173,6 +173,13 @@ class StatusReport(Reply, tag="status", kw_only=True):
     channel: str | None
     paused: bool
     encoding: EncodingProgress | None
+    voice: VoiceReport
+
+
+class Diagnosis(Reply, tag="diagnose", kw_only=True):
+    """Why the caller hears nothing: sentences, the most likely cause first."""
+
+    findings: tuple[str, ...]
 
 
 class Pong(Reply, tag="pong", kw_only=True):

@@ -5,15 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from jeffbot.client import RemoteClient
+from jeffbot.models import LinkState
+from jeffbot.sandbox import Permission
 from jeffbot.sandbox.ears import Recording
-from staging import PATIENCE, TONES, MakeStage, Stage, write_tone
+from staging import COMMANDS, PATIENCE, TONES, MakeStage, Stage, write_tone
 
 pytestmark = pytest.mark.play
 
 
 async def test_commands_are_registered(stage: Stage) -> None:
-    """The five commands are there, for guilds only."""
-    await stage.discord.bot_ready(stage.app, "play", "random", "stop", "sounds", "status")
+    """All commands are there."""
+    await stage.discord.bot_ready(stage.app, *COMMANDS)
 
 
 async def test_play(stage: Stage) -> None:
@@ -40,7 +43,52 @@ async def test_random_stop_and_status(stage: Stage) -> None:
     assert "Playing" in (await stage.invoke("random")).content
     assert "playing **" in (await stage.invoke("status")).content
     assert (await stage.invoke("stop")).content == "Stopped."
-    assert (await stage.invoke("status")).content == ("In **General**, playing nothing. 3 sounds in the library.")
+    scene, voice = (await stage.invoke("status")).content.split("\n")
+    assert scene.startswith("In **General**, playing nothing. 3 sounds in the library")
+    assert voice.startswith("Voice: 1 listening, end-to-end encrypted (key ")
+
+
+async def test_status_of_voice(stage: Stage, remote: RemoteClient) -> None:
+    """Both doors tell how voice is: nothing before it is there, then cipher, encryption, packets, and why it ended."""
+    (scene,) = (await stage.invoke("status")).content.split("\n")
+    assert scene.startswith("In no voice channel, playing nothing. 3 sounds in the library")
+    await remote.play("low")
+    await stage.discord.until(lambda: len(stage.ear.packets) >= 10, timeout=PATIENCE)
+    voice = (await remote.status()).voice
+
+    assert (voice.state, voice.channel, voice.encrypted, voice.listeners) == (LinkState.PLAYING, "General", True, 1)
+    assert voice.packets_sent >= 10
+    assert voice.epoch >= 1
+    assert "Cipher on the way to Discord: AES-256-GCM." in (await stage.invoke("status")).content
+
+    await stage.seen(stage.app.kick_from_voice(stage.guild))
+    async with asyncio.timeout(PATIENCE):
+        while (await remote.status()).connected:
+            pass
+    assert "Last trouble with voice: " in (await stage.invoke("status")).content
+
+
+async def test_diagnose(stage: Stage, remote: RemoteClient) -> None:
+    """Both doors say why a member hears nothing, and say so, too, when nothing is wrong."""
+    await (await stage.service.play(stage.alice.id, "low")).wait_ended()
+    well = (await remote.request("diagnose"))["findings"]
+    assert well[0].startswith("Nothing is playing.")
+    assert well[-2].startswith("Voice is well: the bot is with you in General")
+    assert "user volume" in well[-1]
+
+    await stage.seen(stage.alice.self_deafen())
+    assert (await remote.request("diagnose"))["findings"][0].startswith("You have deafened yourself")
+    reply = await stage.invoke("diagnose")
+    assert reply.content.startswith("- You have deafened yourself in Discord.")
+    assert reply.ephemeral
+
+
+async def test_diagnose_a_closed_channel(stage: Stage) -> None:
+    """A member in a channel that is closed to the bot is told which permission it lacks."""
+    locked = stage.guild.add_voice_channel("Locked", denied=Permission.SPEAK)
+    await stage.seen(stage.alice.join(locked))
+
+    assert "lacks the permission to speak in Locked" in (await stage.invoke("diagnose")).content
 
 
 async def test_sounds(stage: Stage) -> None:

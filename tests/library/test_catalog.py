@@ -219,7 +219,7 @@ def test_every_sound_can_be_had(paths: set[str]) -> None:
     """Whatever the library holds, each sound is found by its own name and by its path."""
     bases = [Path(path).name for path in paths]
     sounds = [
-        Sound(base if bases.count(base) == 1 else path, path, Path(path), 1, 1)
+        Sound(base if bases.count(base) == 1 else path, path, path, 1, 1)
         for path, base in zip(paths, bases, strict=True)
     ]
     catalog = Catalog(Path("nowhere"))

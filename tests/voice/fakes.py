@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from nextcord.gateway import DiscordVoiceWebSocket
 from nextcord.voice_client import E2EEState
 
-from jeffbot.voice.client import SoundVoiceClient, SoundVoiceWebSocket
-from jeffbot.voice.clock import VoiceClock
+from jeffbot.voice.client import SoundVoiceClient
 from jeffbot.voice.connector import VoiceConnector
+from jeffbot.voice.gateway import SoundVoiceWebSocket
 
 GUILD_ID = 81
 CHANNEL_ID = 810
@@ -166,7 +166,7 @@ def make_channel(bot: nextcord.Client, guild: Any) -> nextcord.VoiceChannel:
 
 def make_ours(bot: nextcord.Client, connector: VoiceConnector) -> Connection:
     guild = FakeGuild()
-    client = SoundVoiceClient(bot, make_channel(bot, guild), connector=connector, clock=VoiceClock())
+    client = SoundVoiceClient(bot, make_channel(bot, guild), connector=connector)
     return Connection(client, SoundVoiceWebSocket(None, loop=bot.loop), guild)  # type: ignore[arg-type]
 
 

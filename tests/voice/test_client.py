@@ -14,6 +14,7 @@ import nextcord
 import pytest
 from aiohttp import web
 
+from jeffbot.voice.closing import PUT_OUT, TOLD_TO_LEAVE, Loss, Remedy, loss_of
 from jeffbot.voice.connector import LEAVE_TIMEOUT, VoiceConnector
 from voice.fakes import GUILD_ID, Connection, logged_in_bot, make_ours, make_stock, ours_of, set_key
 
@@ -265,24 +266,55 @@ CLOSED = aiohttp.WSMessage(aiohttp.WSMsgType.CLOSED, None, None)
 NONSENSE = aiohttp.WSMessage(aiohttp.WSMsgType.TEXT, '{"op": 4, "d": {}}', None)
 
 
+def losses_of(connection: Connection) -> list[Loss]:
+    """What the client will report of its end."""
+    losses: list[Loss] = []
+    ours_of(connection)._on_lost = lambda _client, loss: losses.append(loss)
+    return losses
+
+
 async def test_gateway_closes(ours: Connection, caplog: pytest.LogCaptureFixture) -> None:
-    """When Discord closes the connection the client leaves, so that the next press joins anew."""
+    """When Discord closes the connection for good the client leaves, and reports why: once."""
+    losses = losses_of(ours)
+    ours.socket.close_code = 4006
     ours.socket.incoming.put_nowait(CLOSED)
     async with asyncio.timeout(20):
         await ours.client.poll_voice_ws(reconnect=False)
+    await ours.client.disconnect(force=True)
 
     assert (ours.registered, ours.client.is_connected()) == (None, False)
-    assert f"voice connection of guild {GUILD_ID} ended" in caplog.text
+    assert losses == [loss_of(4006)]
+    assert (
+        f"voice connection of guild {GUILD_ID} ended: the voice session is no longer valid (code 4006)" in caplog.text
+    )
 
 
-async def test_gateway_sends_nonsense(either: tuple[Connection, bool]) -> None:
+async def test_gateway_sends_nonsense(ours: Connection, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever ends the task that follows the gateway, no client stays that says it is connected."""
-    connection, mended = either
-    connection.socket.incoming.put_nowait(NONSENSE)
-    with pytest.raises(KeyError):
-        await connection.client.poll_voice_ws(reconnect=False)
+    losses = losses_of(ours)
+    ours.socket.incoming.put_nowait(NONSENSE)
+    await ours.client.poll_voice_ws(reconnect=False)
 
-    assert (not connection.client.is_connected()) is mended
+    assert (ours.registered, ours.client.is_connected()) == (None, False)
+    assert [loss.remedy for loss in losses] == [Remedy.REJOIN]
+    assert "KeyError" in caplog.text
+
+
+async def test_put_out(ours: Connection) -> None:
+    """Put out of the channel, the client says so before it goes; and nothing where it is told to leave itself."""
+    losses = losses_of(ours)
+    data: Any = {"session_id": "s", "channel_id": None}
+    await ours.client.on_voice_state_update(data)
+
+    assert losses == [PUT_OUT]
+
+
+async def test_left_by_others(ours: Connection) -> None:
+    """Where another part of the bot makes the client leave, that is reported."""
+    losses = losses_of(ours)
+    await ours.client.disconnect(force=True)
+
+    assert losses == [TOLD_TO_LEAVE]
 
 
 # The connector

@@ -1,6 +1,5 @@
 """What leaves by a voice client, and when it says that it speaks."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 
@@ -48,22 +47,17 @@ def said(ours: Connection, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return said
 
 
-async def test_speaks_once(client: SoundVoiceClient, said: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Speaking is said before the first packet, and held while sounds follow one another."""
-    monkeypatch.setattr(module, "SPEAKING_HELD", 0.05)
-    client.speak()
-    assert said == [1]
-    client.rest()
-    client.speak()
-    await asyncio.sleep(0.1)  # longer than it is held
-    assert said == [1]
-    client.rest()
-    async with asyncio.timeout(5):
-        while said != [1, 0]:
-            await asyncio.sleep(0.01)  # nothing tells of it
-    client.speak()
+async def test_says_so_again(ours: Connection, client: SoundVoiceClient, said: list[int]) -> None:
+    """What was said of speaking before there was a connection is said once there is one."""
+    client._connected.clear()
+    client.speak(speaking=True)
+    assert said == []
+    client._connected.set()
+    client.speak(speaking=True)
+    client.speak(speaking=False)
 
-    assert said == [1, 0, 1]
+    assert said == [1, 0]
+    assert ours.client.is_connected()
 
 
 async def test_network_fails(client: SoundVoiceClient, udp: FakeUdp, caplog: pytest.LogCaptureFixture) -> None:

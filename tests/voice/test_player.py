@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jeffbot.audio import libopus
 from jeffbot.audio.clip import Clip, GrowingClip
 from jeffbot.audio.opus import SILENCE
-from jeffbot.errors import QueueFullError, VoiceUnavailableError
+from jeffbot.errors import QueueFullError, UnloadedError
 from jeffbot.models import EndReason, Mode, PlayOptions, Retrigger, Seconds
 from jeffbot.voice.clock import Line, VoiceClock
 from jeffbot.voice.player import MAX_QUEUED, TRAILING_SILENCE, Player, Track
@@ -321,14 +321,14 @@ async def test_one_ended(room: Room) -> None:
     assert (room.said["a"], room.said["b"]) == (["begun", "stopped"], ["stopped"])
 
 
-async def test_connection_ends(room: Room) -> None:
-    """The end of the connection ends all with it, nothing more is sent, and a press is refused."""
+async def test_closed(room: Room) -> None:
+    """Closing ends all, nothing more is sent, and a press is refused."""
     room.press("a", 50)
     room.press("b", 1, QUEUE)
     room.player.close()
     room.player.close()
     room.play_out()
-    with pytest.raises(VoiceUnavailableError):
+    with pytest.raises(UnloadedError):
         room.press("c")
 
     assert room.output.sent == [b"a0"]

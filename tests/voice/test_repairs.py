@@ -10,7 +10,6 @@ import pytest
 
 from jeffbot.voice import client as client_module
 from jeffbot.voice.connector import VoiceConnector
-from jeffbot.voice.session import GuildSession
 from voice.fakes import (
     ANNOUNCE_COMMIT,
     LISTENER,
@@ -162,19 +161,3 @@ async def test_leaves_a_channel_out_of_sight(ours: Connection) -> None:
     await ours.client.disconnect(force=True)
 
     assert (ours.registered, ours.guild.voice_states) == (None, [{"channel": None}])
-
-
-async def test_session_of_a_channel_out_of_sight(ours: Connection) -> None:
-    """A session whose client is in no place says so, though it is connected."""
-
-    async def join(_channel: object) -> Any:
-        raise AssertionError
-
-    session = GuildSession(lambda: None, join, lambda _: None, play_timeout=1)
-    session._client = ours_of(ours)
-    assert session.channel == "General"
-    data: Any = {"session_id": "s", "channel_id": "811"}
-    await ours.client.on_voice_state_update(data)
-
-    assert ours.client.is_connected()
-    assert session.channel is None

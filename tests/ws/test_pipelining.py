@@ -4,14 +4,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import msgspec
 import pytest
 
-from jeffbot.models import Caller, ChannelId, GuildId, Sound, VoicePlace
+from jeffbot.models import Caller, ChannelId, GuildId, LinkState, Sound, VoicePlace, VoiceReport
 from jeffbot.playback import Playback, Status
 from jeffbot.ws.actions import Actions
 from jeffbot.ws.auth import Tokens
@@ -21,7 +20,7 @@ from staging import PATIENCE, SECRET, Wire, token_for
 
 ALICE = 1
 GENERAL = VoicePlace(GuildId(81), ChannelId(810), "General")
-SOUNDS = tuple(Sound(name, name, Path(name), 1, 1) for name in (f"{number:04}.mp3" for number in range(3000)))
+SOUNDS = tuple(Sound(name, name, name, 1, 1) for name in (f"{number:04}.mp3" for number in range(3000)))
 
 
 class FakeService:
@@ -60,6 +59,7 @@ class FakeService:
             encoding=None,
             sound_count=3000,
             server_time=0.0,
+            voice=VoiceReport(state=LinkState.IDLE),
         )
 
 

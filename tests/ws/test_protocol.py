@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from jeffbot.errors import ErrorCode
+from jeffbot.models import LinkState, VoiceReport
 from jeffbot.ws import protocol
 from jeffbot.ws.protocol import ProtocolError, parse
 
@@ -297,6 +298,7 @@ def test_status_of_nothing() -> None:
         channel=None,
         paused=False,
         encoding=None,
+        voice=VoiceReport(state=LinkState.IDLE),
     )
 
     assert reply(answer) == {
@@ -309,4 +311,15 @@ def test_status_of_nothing() -> None:
         "channel": None,
         "paused": False,
         "encoding": None,
+        "voice": {
+            "state": "idle",
+            "channel": None,
+            "cipher": None,
+            "encrypted": False,
+            "epoch": 0,
+            "listeners": 0,
+            "last_close": None,
+            "packets_sent": 0,
+            "packets_late": 0,
+        },
     }

@@ -1,0 +1,120 @@
+"""What a polite bot does in other people's voice channels."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+import nextcord
+
+from ..errors import BusyElsewhereError, VoiceUnavailableError
+from ..models import Manners, Seconds, TakeAway
+from .client import VocalChannel
+
+logger = logging.getLogger(__name__)
+
+STAGE_TIMEOUT: Seconds = 2.0
+"""How long after a stage was joined Discord may take to make us a speaker."""
+
+
+def check_access(guild: nextcord.Guild, channel: VocalChannel) -> None:
+    """Refuse a channel that could not be joined: Discord would leave the request unanswered.
+
+    Raises:
+        VoiceUnavailableError: Why.
+    """
+    if guild.voice_client is not None:
+        raise VoiceUnavailableError("Another part of this bot is using voice in this server")
+    permissions = channel.permissions_for(guild.me)
+    needed = ["view_channel", "connect"]
+    if isinstance(channel, nextcord.VoiceChannel):  # on a stage speaking is granted by moderators
+        needed.append("speak")
+    lacking = [name for name in needed if not getattr(permissions, name)]
+    if lacking:
+        words = " and ".join(name.replace("_", " ") for name in lacking)
+        raise VoiceUnavailableError(f"The bot lacks the permission to {words} in {channel.name}")
+    full = channel.user_limit and len(channel.voice_states) >= channel.user_limit
+    if full and not permissions.move_members:
+        raise VoiceUnavailableError(f"{channel.name} is full")
+
+
+def check_voice(guild: nextcord.Guild | None) -> None:
+    """Refuse to play where nobody would hear it.
+
+    Raises:
+        VoiceUnavailableError: Why.
+    """
+    voice = guild.me.voice if guild else None
+    if voice is None or voice.channel is None:
+        return
+    if voice.mute:
+        raise VoiceUnavailableError("The bot is muted in this server; a moderator has to unmute it")
+    if voice.suppress and isinstance(voice.channel, nextcord.StageChannel):
+        raise VoiceUnavailableError(
+            f"The bot is in the audience of {voice.channel.name} and has raised its hand; a moderator has to invite it "
+            "to speak"
+        )
+    if voice.suppress:
+        raise VoiceUnavailableError(f"The bot lacks the permission to speak in {voice.channel.name}")
+
+
+def check_taking_away(channel: VocalChannel, policy: TakeAway, *, playing: bool) -> None:
+    """Refuse to leave a channel where others listen, as far as the policy says.
+
+    Raises:
+        BusyElsewhereError: They keep the bot.
+    """
+    kept = policy is TakeAway.NEVER or (policy is TakeAway.IDLE and playing)
+    if kept and people_in(channel):
+        raise BusyElsewhereError(channel.name)
+
+
+def people_in(channel: VocalChannel) -> int:
+    """How many people are in a channel; who is not known to be a bot counts as one."""
+    members = (channel.guild.get_member(user_id) for user_id in channel.voice_states)
+    return sum(member is None or not member.bot for member in members)
+
+
+async def take_the_stage(client: nextcord.Client, channel: nextcord.StageChannel) -> None:
+    """Become a speaker of a stage just joined, or raise the hand where that is for a moderator to decide."""
+    me = channel.guild.me
+    try:
+        if channel.permissions_for(me).mute_members:
+            speaking = client.wait_for(
+                "voice_state_update",
+                check=lambda member, _before, after: member.id == me.id and not after.suppress,
+                timeout=STAGE_TIMEOUT,
+            )
+            waiting = asyncio.ensure_future(speaking)
+            try:
+                await me.edit(suppress=False)
+                await waiting
+            finally:
+                waiting.cancel()
+        elif channel.permissions_for(me).request_to_speak:
+            await me.request_to_speak()
+    except (nextcord.HTTPException, TimeoutError) as error:
+        logger.warning("the stage %s cannot be taken: %s", channel.name, error)
+
+
+@dataclass
+class Stay:
+    """Says when to leave a channel."""
+
+    manners: Manners
+    _alone_since: Seconds | None = None
+    _idle_since: Seconds | None = None
+
+    def why_leave(self, now: Seconds, channel: VocalChannel, *, playing: bool) -> str | None:
+        """Why it is time to leave, in words; asked every now and then, by the monotonic clock."""
+        self._alone_since = None if people_in(channel) else self._alone_since or now
+        self._idle_since = None if playing else self._idle_since or now
+        manners = self.manners
+        if manners.alone_seconds and self._alone_since and now - self._alone_since >= manners.alone_seconds:
+            return f"alone for {manners.alone_seconds:g} s"
+        if manners.idle_seconds and self._idle_since and now - self._idle_since >= manners.idle_seconds:
+            return f"nothing to play for {manners.idle_seconds:g} s"
+        return None
+
+    def begin(self) -> None:
+        """A stay begins, or somebody asks for one: count from now on."""
+        self._alone_since = self._idle_since = None
