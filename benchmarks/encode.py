@@ -109,7 +109,7 @@ async def measure_memory(folder: Path, count: int) -> dict[str, float]:
         file = folder / f"{number}.wav"
         file.write_bytes(content + number.to_bytes(4))
         cache.write(hashlib.sha256(file.read_bytes()).hexdigest(), entry)
-        sounds.append(Sound(file.name, file.name, file, file.stat().st_size, file.stat().st_mtime_ns))
+        sounds.append(Sound(file.name, file.name, str(file), file.stat().st_size, file.stat().st_mtime_ns))
     async with SoundBank.of(settings) as bank:
         await bank.prepare(sounds[: len(files)])  # what the first sounds bring along is no cost of the others
         before = resident()
@@ -117,7 +117,7 @@ async def measure_memory(folder: Path, count: int) -> dict[str, float]:
         await bank.prepare(sounds)
         took = time.perf_counter() - began
         held = resident() - before
-        clips = [clip for sound in sounds[len(files) :] if (clip := bank.ready(sound))]
+        clips = [await bank.clip(sound) for sound in sounds[len(files) :]]
         payload = sum(len(packet) for clip in clips for packet in clip.packets)
         seconds = sum(clip.duration or 0 for clip in clips)
     return {"sounds": len(clips), "seconds": seconds, "payload": payload, "held": held, "took": took}

@@ -185,6 +185,8 @@ class VoiceReport:
     """What packets are encrypted with on their way to Discord (Discord: Voice, "Transport Encryption Modes")."""
     encrypted: bool = False
     """Whether they are end-to-end encrypted (DAVE), too."""
+    decryptable: bool = True
+    """Whether listeners have the key; False while one is being agreed on."""
     epoch: int = 0
     """How many keys of end-to-end encryption there have been in this stay."""
     listeners: int = 0

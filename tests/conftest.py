@@ -1,5 +1,6 @@
 """What tests share: short tones as sounds, a local Discord with a bot in it, and clients of the remote control."""
 
+import gc
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable
@@ -88,6 +89,12 @@ async def remote(stage: Stage) -> AsyncIterator[RemoteClient]:
     """Alice's client of the remote control."""
     async with await stage.remote() as client:
         yield client
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: collecting garbage need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure() -> None:

@@ -11,29 +11,31 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Self
+
+import msgspec
 
 from ..errors import UnplayableSoundError, printable
 from ..models import Seconds, Sound, duration_of
 from ..settings import Settings
 from .cache import Cache
-from .clip import Clip, GrowingClip
+from .clip import Clip
 from .encoder import Encoder
 from .ffmpeg import FFmpeg, find_ffmpeg
 from .loudness import Level
 from .memory import Memory
 from .progress import Progress
-from .store import BadContentError, Store
+from .store import BadContentError, Store, TooSlowError
+from .streams import Stream, Streams, either
 
 logger = logging.getLogger(__name__)
 
 type _Version = tuple[str, int, int]
 
-STREAMS = 16
-"""How many sounds never encoded can be streamed at once; a further press waits for a place, or for the encoding."""
 
-
-class _Known(NamedTuple):
+class _Known(msgspec.Struct, frozen=True, gc=False):
+    digest: str
+    """What it is kept under on disk."""
     duration: Seconds
     level: Level
 
@@ -47,8 +49,8 @@ class _Job:
     clip: "asyncio.Task[Clip]"
     pressed: bool = False
     """Whether someone wants to hear it now."""
-    stream: "asyncio.Future[Clip] | None" = None
-    """Done when the first packet of the stream is there."""
+    stream: Stream | None = None
+    """What is heard meanwhile."""
 
 
 class SoundBank:
@@ -78,12 +80,12 @@ class SoundBank:
         """How far the sounds of the last :meth:`prepare` are."""
         self._known: dict[_Version, _Known] = {}
         self._refused: dict[_Version, UnplayableSoundError] = {}
+        """What is not to be encoded again, and why."""
         self._jobs: dict[_Version, _Job] = {}
-        self._streaming: set[asyncio.Future[None]] = set()
+        self._streams = Streams(self._store)
         self._closed = False
         self._readers = ThreadPoolExecutor(encoders + 1, "jeffbot-reader")  # one is always left for a press
         self._workers = ThreadPoolExecutor(encoders, "jeffbot-encoder")
-        self._streamers = ThreadPoolExecutor(STREAMS, "jeffbot-streamer")
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -113,10 +115,11 @@ class SoundBank:
         self._ffmpeg.close()  # so that every run under way ends at once
         try:
             jobs = [job.clip for job in self._jobs.values()]
-            await asyncio.gather(*jobs, *self._streaming, return_exceptions=True)
+            await asyncio.gather(*jobs, *self._streams.running, return_exceptions=True)
         finally:
-            for pool in (self._readers, self._workers, self._streamers):
-                pool.shutdown()
+            self._readers.shutdown()
+            self._workers.shutdown()
+            self._streams.close()
 
     async def check_ffmpeg(self) -> str:
         """The version of the ffmpeg in use.
@@ -136,16 +139,13 @@ class SoundBank:
         known = self._known.get(_version(sound))
         return known.level if known else None
 
-    def ready(self, sound: Sound) -> Clip | None:
-        """The clip if it is in memory."""
-        return self._memory.get(_version(sound))
-
     async def clip(self, sound: Sound) -> Clip:
         """The sound's clip, as soon as it can be played.
 
         From memory or disk it is complete. A sound never encoded comes as ffmpeg hands it on, not levelled, once its
-        first packet is there; it is encoded beside that, so that a later press gets the levelled clip. Cancelling a
-        call takes nothing from others.
+        first packet is there; it is encoded beside that, so that a later press gets the levelled clip. Who is given a
+        clip calls :meth:`Clip.abandon` when they play it no more: a stream ends with the last of those who share it.
+        Cancelling a call takes nothing from others.
 
         Raises:
             UnplayableSoundError: The file gives no audio, is too long or is gone.
@@ -155,25 +155,29 @@ class SoundBank:
     async def prepare(self, sounds: Iterable[Sound]) -> Progress:
         """Encode ahead all sounds not yet encoded, ``encoders`` at a time, and hold as many as memory allows.
 
-        A sound that cannot be encoded is logged and left. What is known of sounds other than these is forgotten.
+        A sound that cannot be encoded is logged and left; where that is the file's fault, or took too long, it is not
+        tried again until the file changes. What is known of sounds other than these is forgotten. What is kept on disk
+        and was not used for 30 days is removed afterwards, at a cost of one look at each kept sound.
 
         Returns:
             What came of it: :attr:`encoding` until the next call.
         """
         versions = {_version(sound): sound for sound in sounds}
+        used = {known.digest for known in self._known.values()}
         self._known = {version: known for version, known in self._known.items() if version in versions}
         self._refused = {version: error for version, error in self._refused.items() if version in versions}
         self._memory.keep(versions)
         settled = self._known.keys() | self._refused.keys()
         wanted = [sound for version, sound in versions.items() if version not in settled]
         progress = self.encoding = Progress(len(wanted))
-        began = time.monotonic()
         if wanted:
             logger.info("sounds to prepare: %d", len(wanted))
         left = iter(wanted)
         await asyncio.gather(*(self._prepare_each(left, progress) for _ in range(self._encoders)))
         if wanted:
-            logger.info("prepared in %.1f s: %s", time.monotonic() - began, progress)
+            logger.info("prepared in %.1f s: %s", time.monotonic() - progress.began, progress)
+        if versions and not self._closed:  # no sounds: more likely a folder that is not there now
+            await self._in(self._readers, self._cache.remove_unused, used)
         return progress
 
     async def _prepare_each(self, sounds: Iterable[Sound], progress: Progress) -> None:
@@ -195,11 +199,13 @@ class SoundBank:
                     progress.encoded += 1
                 else:
                     progress.cached += 1
+            progress.tell()
 
     def _check(self, sound: Sound) -> None:
         if self._closed:
             raise UnplayableSoundError(sound.name, "shutting down")
-        if refused := self._refused.get(_version(sound)):
+        refused = self._refused.get(_version(sound))
+        if refused and not isinstance(refused, TooSlowError):
             raise UnplayableSoundError(sound.name, refused.reason)
 
     def _held(self, sound: Sound) -> Clip | None:
@@ -214,13 +220,12 @@ class SoundBank:
     async def _soonest(self, job: _Job, sound: Sound) -> Clip:
         """The clip of a job, or the stream of a sound that has to be encoded: whichever is there first."""
         job.pressed = True
-        await _either(job.clip, job.missed)
-        if job.clip.done():
+        await either(job.clip, job.missed)
+        if not job.missed.done():
             return job.clip.result()
-        stream = job.stream = job.stream or self._start_stream(sound)
-        await _either(job.clip, stream)
-        levelled = job.clip.done() and (not job.clip.exception() or not stream.done())
-        return job.clip.result() if levelled else stream.result()
+        if job.stream is None or job.stream.clip.abandoned:
+            job.stream = self._streams.start(sound)
+        return await job.stream.unless(job.clip)
 
     def _job(self, sound: Sound) -> _Job:
         version = _version(sound)
@@ -244,37 +249,19 @@ class SoundBank:
             entry = found.entry
             if entry is None:
                 missed.set_result(None)
+                if slow := self._refused.get(version):
+                    raise TooSlowError(sound.name, slow.reason)
                 entry = await self._in(self._workers, self._store.encode, sound, found)
-        except BadContentError as error:
+        except (BadContentError, TooSlowError) as error:
             self._refused[version] = error
             raise
         if version not in self._known:
-            self._known[version] = _Known(duration_of(entry.packets), entry.level)
+            self._known[version] = _Known(found.digest, duration_of(entry.packets), entry.level)
             self.version += 1
         clip = Clip(entry.packets)
         hold = self._memory.play if self._jobs[version].pressed else self._memory.add
         hold(version, clip)
         return clip
-
-    def _start_stream(self, sound: Sound) -> "asyncio.Future[Clip]":
-        loop = asyncio.get_running_loop()
-        first: asyncio.Future[Clip] = loop.create_future()
-        clip = GrowingClip()
-
-        def begun() -> None:
-            loop.call_soon_threadsafe(first.set_result, clip)
-
-        running = self._in(self._streamers, self._store.stream, sound, clip, begun)
-        self._streaming.add(running)
-
-        def ended(run: "asyncio.Future[None]") -> None:
-            self._streaming.discard(run)
-            if error := run.exception():
-                first.set_exception(error)
-                first.exception()  # seen: the sound may have been encoded meanwhile
-
-        running.add_done_callback(ended)
-        return first
 
     @staticmethod
     def _in[*Args, Result](
@@ -285,7 +272,3 @@ class SoundBank:
 
 def _version(sound: Sound) -> _Version:
     return sound.path, sound.size, sound.modified_ns
-
-
-async def _either(*futures: "asyncio.Future[Any]") -> None:
-    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)

@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 import zlib
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,10 @@ _MAGIC = b"jeffbot clip 1\n"
 _CHECKSUM_BYTES = 4
 _UNFINISHED = ".new-"
 _UNFINISHED_GRACE: Seconds = 3600.0
+_SUFFIX = ".clip"
+DAY: Seconds = 86_400.0
+KEPT_UNUSED: Seconds = 30 * DAY
+"""How long a sound is kept after its last use."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -31,7 +36,10 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Cache:
-    """The encoded sounds of a folder. Several processes may use one folder: a file is written aside, then renamed."""
+    """The encoded sounds of a folder. Several processes may use one folder: a file is written aside, then renamed.
+
+    A file's time of change says when it was last used, to the day.
+    """
 
     def __init__(self, folder: Path, profile: str) -> None:
         self.folder = folder
@@ -39,13 +47,16 @@ class Cache:
 
     def read(self, digest: str) -> Entry | None:
         """What is kept for a content; None when there is nothing, or nothing whole."""
+        file = self._file(digest)
         try:
-            return _parse(self._file(digest).read_bytes())
+            entry = _parse(file.read_bytes())
+            _mark_used(file)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             logger.warning("a kept sound is damaged and is encoded anew: %s", error)
             return None
+        return entry
 
     def write(self, digest: str, entry: Entry) -> None:
         """Keep a sound; it is there after a crash, or not at all.
@@ -73,8 +84,55 @@ class Cache:
                 if time.time() - file.stat().st_mtime > _UNFINISHED_GRACE:
                     file.unlink()
 
+    def remove_unused(self, used: AbstractSet[str]) -> None:
+        """Remove the sounds, of this profile and others, that were not used for 30 days.
+
+        Beside what was read or written, these contents of this profile count as used now.
+
+        Cost: one look at each file of the folder.
+        """
+        removed = 0
+        troubles: list[OSError] = []
+        try:
+            with os.scandir(self.folder) as files:  # one by one, so that other threads are not kept waiting
+                for file in files:
+                    removed += self._removed(file, used, troubles)
+        except FileNotFoundError:
+            return  # nothing was ever kept
+        except OSError as error:
+            troubles.append(error)
+        if removed:
+            logger.info("kept sounds removed, not used for 30 days: %d", removed)
+        if troubles:
+            logger.warning("kept sounds that are not used any more could not all be removed: %s", troubles[0])
+
+    def _removed(self, file: "os.DirEntry[str]", used: AbstractSet[str], troubles: list[OSError]) -> bool:
+        digest, _, kind = file.name.partition(".")
+        if digest in used and kind == self._profile + _SUFFIX:
+            _mark_used(file)
+        elif file.name.endswith(_SUFFIX):
+            try:
+                if _unused_for(file) > KEPT_UNUSED:
+                    Path(file).unlink()
+                    return True
+            except FileNotFoundError:
+                return False  # another process was faster
+            except OSError as error:
+                troubles.append(error)
+        return False
+
     def _file(self, digest: str) -> Path:
-        return self.folder / f"{digest}.{self._profile}.clip"
+        return self.folder / f"{digest}.{self._profile}{_SUFFIX}"
+
+
+def _unused_for(file: "Path | os.DirEntry[str]") -> Seconds:
+    return time.time() - file.stat().st_mtime
+
+
+def _mark_used(file: "Path | os.DirEntry[str]") -> None:
+    with contextlib.suppress(OSError):  # what cannot be marked cannot be removed either
+        if _unused_for(file) > DAY:
+            os.utime(file)
 
 
 def _parse(content: bytes) -> Entry:

@@ -25,18 +25,48 @@ class Clip:
         """How long it is; None while packets are still to come."""
         return duration_of(self.packets) if self.complete else None
 
+    def abandon(self) -> None:
+        """One of those who were given it plays it no more; each says so once, in the event loop."""
+
+
+class AbandonedError(Exception):
+    """Nobody plays a clip any more, and more packets came in."""
+
 
 class GrowingClip(Clip):
-    """A clip whose packets come in one by one."""
+    """A clip whose packets come in one by one, for as long as someone wants them.
 
-    __slots__ = ("_coming",)
+    Several presses may share it. They are counted in the event loop, by :meth:`want` and :meth:`abandon`; the thread
+    that fills it only looks whether the last has left.
+    """
+
+    __slots__ = ("_coming", "_users", "abandoned")
 
     def __init__(self) -> None:
         super().__init__()
         self.packets = self._coming = list[bytes]()
+        self._users = 0
+        self.abandoned = False
+        """All who wanted it left before it was complete: it stays a fragment."""
+
+    def want(self) -> None:
+        """One more is going to play it."""
+        self._users += 1
+
+    def abandon(self) -> None:
+        """See :meth:`Clip.abandon`; the last to say so ends the encoding."""
+        self._users -= 1
+        if self._users <= 0 and not self.complete:
+            self.abandoned = True
 
     def add(self, packet: bytes) -> None:
-        """The next packet."""
+        """The next packet.
+
+        Raises:
+            AbandonedError: Nobody wants it.
+        """
+        if self.abandoned:
+            raise AbandonedError
         self._coming.append(packet)
 
     def finish(self, *, failed: bool = False) -> None:

@@ -32,6 +32,10 @@ class FFmpegInputError(FFmpegError):
     """ffmpeg ran, and the input is at fault."""
 
 
+class FFmpegTimeoutError(FFmpegError):
+    """ffmpeg took too long."""
+
+
 def find_ffmpeg(configured: Path | None) -> Path:
     """The ffmpeg to use: the configured one, the one on ``PATH``, the one of ``jeffbot[bundled]``.
 
@@ -110,7 +114,8 @@ class FFmpeg:
 
         Raises:
             FFmpegInputError: ffmpeg cannot read the sound.
-            FFmpegError: It did not start, was killed or took too long.
+            FFmpegTimeoutError: It took too long.
+            FFmpegError: It did not start, or was killed.
         """
         words = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", f"level+{level}")
         command = output.global_args(*words).compile(cmd=self._program)
@@ -161,7 +166,7 @@ class FFmpeg:
             with self._lock:
                 self._running.discard(run)
         if ended.timed_out:
-            raise FFmpegError(f"not done within {limits.seconds:g} s")
+            raise FFmpegTimeoutError(f"not done within {limits.seconds:g} s")
         if ended.code < 0 and signal.Signals(-ended.code).name in _FROM_OUTSIDE:
             raise FFmpegError("shutting down" if self._closed else "ffmpeg was ended by a signal")
         return ended

@@ -10,9 +10,10 @@ import msgspec
 from ..models import Seconds
 
 PEAK_LIMIT = -1.5
-"""The highest true peak a sound is brought to, dBTP."""
-PEAK_CEILING = -1.0
-"""The highest true peak that may come out of the decoder, dBTP (EBU R 128, recommendation h)."""
+"""The highest true peak a sound may have, dBTP, before Opus and out of the decoder.
+
+EBU R 128 (recommendation h) allows -1 for production, and leaves room for what becomes of it on its way.
+"""
 OVERSHOOT = 2.5
 """How much higher peaks may be after Opus, dB; 2.1 is the most that was seen, of a rim shot."""
 BLOCK_SECONDS: Seconds = 0.4
@@ -43,7 +44,7 @@ class Loudness(NamedTuple):
     """True peak, dBTP."""
 
 
-class Level(msgspec.Struct, frozen=True):
+class Level(msgspec.Struct, frozen=True, gc=False):
     """How loud a sound was, and what was done about it."""
 
     loudness: float | None

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from ..errors import UnplayableSoundError, printable
 from ..models import Sound
 from .cache import Cache, Entry
-from .clip import GrowingClip
+from .clip import AbandonedError, GrowingClip
 from .encoder import Encoder
-from .ffmpeg import FFmpegError, FFmpegInputError
+from .ffmpeg import FFmpegError, FFmpegInputError, FFmpegTimeoutError
 from .formats import open_regular
 
 logger = logging.getLogger(__name__)
@@ -21,6 +21,10 @@ GONE = "the file is gone"
 
 class BadContentError(UnplayableSoundError):
     """The file itself is at fault, and stays so until it changes."""
+
+
+class TooSlowError(UnplayableSoundError):
+    """Encoding it ahead takes longer than it may; what comes of it in time can still be streamed."""
 
 
 class FileState(NamedTuple):
@@ -86,6 +90,8 @@ class Store:
             entry = self._encoder.encode(sound.file)
         except FFmpegInputError as error:
             raise BadContentError(sound.name, str(error)) from error
+        except FFmpegTimeoutError as error:
+            raise TooSlowError(sound.name, str(error)) from error
         except FFmpegError as error:
             raise UnplayableSoundError(sound.name, str(error)) from error
         try:
@@ -96,7 +102,7 @@ class Store:
         return entry
 
     def stream(self, sound: Sound, clip: GrowingClip, begun: Callable[[], object]) -> None:
-        """Fill a clip with what ffmpeg hands on, and say when it has begun.
+        """Fill a clip with what ffmpeg hands on, until it is abandoned, and say when it has begun.
 
         Raises:
             UnplayableSoundError: It has not begun.
@@ -108,8 +114,12 @@ class Store:
                 begun()
 
         try:
+            if clip.abandoned:  # before its turn
+                return
             self._encoder.stream(sound.file, add)
             clip.finish()
+        except AbandonedError:
+            logger.debug("%s is streamed no further", printable(sound.name))
         except FFmpegError as error:
             if not clip.packets:
                 raise UnplayableSoundError(sound.name, str(error)) from error

@@ -319,12 +319,18 @@ class Sandbox:
                 self._gateway.dispatch(application, guild, "VOICE_SERVER_UPDATE", payload)
 
     async def _listen(self, stack: contextlib.AsyncExitStack) -> None:
-        """Serve HTTPS; not by ``web.TCPSite``, with which a silent client could hold a closed socket for 30 s."""
+        """Serve HTTPS.
+
+        Not by ``web.TCPSite``, with which a silent client could hold a closed socket for 30 s; and without middlewares,
+        of which aiohttp keeps the latest 1024 in the process, and with them every sandbox that is long closed.
+        """
         runner = web.AppRunner(self._routes(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
+        served = cast("web.Server", runner.server)
+        served.request_handler = self._rest.answering(served.request_handler)
         server = await asyncio.get_running_loop().create_server(
-            cast("web.Server", runner.server),
+            served,
             "127.0.0.1",
             self._port,
             ssl=self._authority.server_context(),
@@ -334,7 +340,7 @@ class Sandbox:
         self._port = server.sockets[0].getsockname()[1]
 
     def _routes(self) -> web.Application:
-        app = web.Application(middlewares=[self._rest.errors], client_max_size=MAX_BODY_BYTES)
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.router.add_get("/gateway", self._gateway.serve)
         app.router.add_get("/gateway/", self._gateway.serve)
         app.router.add_get("/", self._voice_gateway.serve)

@@ -234,6 +234,8 @@ class SoundVoiceClient(nextcord.VoiceClient):
         loss = await self._lost()
         while await self._mend(loss):
             loss = await self._lost()
+        if loss.remedy is Remedy.MOVE:
+            loss = loss._replace(remedy=Remedy.NONE if self._main_gateway_is_open() else Remedy.REJOIN)
         if not self._leaving:
             logger.warning("the voice connection of guild %d ended: %s", self.server_id, loss.words)
         self._connected.clear()
@@ -269,6 +271,11 @@ class SoundVoiceClient(nextcord.VoiceClient):
         except _TROUBLE as error:
             logger.info("voice of guild %d cannot go on with its session: %r", self.server_id, error)
         return False
+
+    def _main_gateway_is_open(self) -> bool:
+        """Whether Discord could tell us that we were put out of the channel; else it was our session that ended."""
+        main: Any = self._state._get_websocket(self._home.id)
+        return main is not None and main.open
 
     async def _has_moved(self, loss: Loss) -> bool:
         if loss.remedy is Remedy.MOVE and not self._leaving:

@@ -56,11 +56,14 @@ class VoiceClock:
             self._wait([self._next(line, _slot(now), now)])
 
     def close(self) -> None:
-        """End the thread; what is still playing gets no more packets."""
+        """Have the thread end, within 20 ms; what is still playing gets no more packets."""
         with self._changed:
             self._closed = True
             self._changed.notify()
-        if self._thread is not None and self._thread is not threading.current_thread():
+
+    def join(self) -> None:
+        """Wait for that."""
+        if self._thread is not None:
             self._thread.join()
 
     def _next(self, line: Line, at: Seconds, now: Seconds) -> _Entry:

@@ -12,7 +12,8 @@ class Remedy(enum.Enum):
     REJOIN = enum.auto()
     """Leave the channel, and join it anew."""
     MOVE = enum.auto()
-    """Go on with another voice server if Discord names one now; else we were put out: stay away until asked again."""
+    """Go on with another voice server if Discord names one now; else we were put out, as for ``NONE``, or the bot's
+    session with Discord has ended, as for ``REJOIN``."""
     NONE = enum.auto()
     """Trying again is no use, or not wanted; the next press may."""
 

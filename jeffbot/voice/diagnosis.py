@@ -7,10 +7,9 @@ from collections.abc import Iterator
 
 import nextcord
 
-from ..errors import VoiceUnavailableError
 from ..models import LinkState, UserId, VoiceReport
 from .client import VocalChannel
-from .manners import check_voice
+from .manners import is_full, lacking_permissions, why_mute
 
 
 def diagnose(guild: nextcord.Guild, user_id: UserId, report: VoiceReport) -> tuple[str, ...]:
@@ -18,7 +17,7 @@ def diagnose(guild: nextcord.Guild, user_id: UserId, report: VoiceReport) -> tup
     theirs = guild._voice_state_for(user_id)  # public only by way of a cached member
     if theirs is None or theirs.channel is None:
         return ("You are in no voice channel of this server. Join one, then press a sound.",)
-    return *_ears(theirs), *_place(guild, theirs.channel), *_link(guild, theirs.channel, report)
+    return *_ears(theirs), *_place(guild, theirs.channel), *_link(guild, report)
 
 
 def _ears(theirs: nextcord.VoiceState) -> Iterator[str]:
@@ -35,28 +34,19 @@ def _place(guild: nextcord.Guild, channel: VocalChannel) -> Iterator[str]:
         yield f"{channel.name} is where this server puts who is away, and nobody is heard there. Join another channel."
     if ours and ours.id != channel.id:
         yield f"You are in {channel.name}, the bot is in {ours.name}. Join it, or press a sound from where you are."
-    permissions = channel.permissions_for(guild.me)
-    if lacking := _lacking(channel, permissions):
+    if lacking := lacking_permissions(channel):
         yield (
             f"The bot lacks the permission to {lacking} in {channel.name}. Who manages the channel can grant it: "
             "Edit Channel, Permissions."
         )
     elif ours and ours.id == channel.id:
-        try:
-            check_voice(guild)
-        except VoiceUnavailableError as error:
-            yield f"{error}."
-    elif channel.user_limit and len(channel.voice_states) >= channel.user_limit and not permissions.move_members:
+        if why := why_mute(guild):
+            yield f"{why}."
+    elif is_full(channel):
         yield f"{channel.name} is full. Make room, raise its user limit, or join another channel."
 
 
-def _lacking(channel: VocalChannel, permissions: nextcord.Permissions) -> str:
-    """The permissions without which the bot is not heard there, in words; on a stage, moderators let it speak."""
-    needed = ["view channel", "connect", *(["speak"] if isinstance(channel, nextcord.VoiceChannel) else [])]
-    return " and ".join(name for name in needed if not getattr(permissions, name.replace(" ", "_")))
-
-
-def _link(guild: nextcord.Guild, channel: VocalChannel, report: VoiceReport) -> Iterator[str]:
+def _link(guild: nextcord.Guild, report: VoiceReport) -> Iterator[str]:
     why = report.last_close or "it was lost"
     match report.state:
         case LinkState.IDLE if guild.voice_client:
@@ -73,12 +63,11 @@ def _link(guild: nextcord.Guild, channel: VocalChannel, report: VoiceReport) -> 
         case LinkState.GONE:
             yield "The soundboard is being unloaded. Try again when the bot has loaded it anew."
         case LinkState.READY | LinkState.PLAYING:
-            yield from _packets(channel, report)
+            yield from _packets(report)
 
 
-def _packets(channel: VocalChannel, report: VoiceReport) -> Iterator[str]:
-    """Stage channels are not end-to-end encrypted (Discord: Voice, "End-to-End Encryption (DAVE Protocol)")."""
-    if report.listeners and not report.encrypted and not isinstance(channel, nextcord.StageChannel):
+def _packets(report: VoiceReport) -> Iterator[str]:
+    if not report.decryptable:
         yield (
             "What the bot sends is not end-to-end encrypted, and listeners drop it: no key has been agreed on. The bot "
             "joins anew within seconds; if that does not help, leave the channel and come back."

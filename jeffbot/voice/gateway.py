@@ -1,5 +1,8 @@
 """The voice gateway, spoken completely (Discord: Voice Connections; version 8)."""
 
+import asyncio
+import contextlib
+import struct
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,6 +18,8 @@ NEW_GROUP_EPOCH = 1
 """The epoch with which op 24 announces a new MLS group (Discord: Voice Connections, "DAVE Protocol")."""
 HEARTBEAT_TIMEOUT: Seconds = 15.0
 """After how long without an answer to heartbeats, sent every 5 s at least, a connection is taken for broken."""
+DISCOVERY_RETRY: Seconds = 0.25
+"""How long to wait for an answer to a datagram that asks for our address (Discord: Voice, "IP Discovery")."""
 
 
 class SoundVoiceWebSocket(DiscordVoiceWebSocket):
@@ -41,9 +46,24 @@ class SoundVoiceWebSocket(DiscordVoiceWebSocket):
         return ws
 
     async def initial_connection(self, data: dict[str, Any]) -> None:
-        """Choose an encryption mode and find out our address: of those offered the one we prefer comes first."""
+        """Choose an encryption mode and find out our address: of those offered the one we prefer comes first.
+
+        Mends: the datagram that asks for the address is sent once, and if it is lost nothing goes on.
+        """
         offered = [mode for mode in MODES if mode in data["modes"]]
-        await super().initial_connection({**data, "modes": [*offered, *data["modes"]]})
+        asking = asyncio.create_task(self._ask_again(data), name="jeffbot discovery")
+        try:
+            await super().initial_connection({**data, "modes": [*offered, *data["modes"]]})
+        finally:
+            asking.cancel()
+
+    async def _ask_again(self, data: dict[str, Any]) -> None:
+        """Send the datagram again and again; a second answer is never read."""
+        request = struct.pack(">HHI66x", 1, 70, data["ssrc"])
+        while True:
+            await asyncio.sleep(DISCOVERY_RETRY)
+            with contextlib.suppress(OSError):  # as when the first was lost
+                self._client.socket.sendto(request, (data["ip"], data["port"]))
 
     async def received_message(self, msg: dict[str, Any]) -> None:
         """Handle a JSON message.

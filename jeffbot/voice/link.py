@@ -4,10 +4,11 @@ Cost: nothing while all is well; at most one task while it joins or recovers.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import aiohttp
@@ -31,8 +32,9 @@ TRY_TIMEOUT: Seconds = 3.0
 """How long one of these tries may take: what was asked for may have been lost on the way."""
 GIVE_UP: Seconds = 30.0
 """After how long of trying the bot stays away until the next press."""
-PLAYING_HELD: Seconds = 5.0
-"""How long what plays waits for a broken connection; then it ends as failed."""
+PLAYING_HELD: Seconds = 10.0
+"""How long what plays waits for a broken connection, and then ends as failed. Nextcord alone takes some 5 s to log in
+anew."""
 SPEAKING_HELD: Seconds = 2.0
 """How long after the last packet we still count as speaking, so that sounds in succession do not flicker."""
 UNHEARD_TIMEOUT: Seconds = 6.0
@@ -67,6 +69,8 @@ class VoiceLink:
         """Joining the goal, for the first time or anew."""
         self._lost_at: Seconds | None = None
         """When the connection broke that is being joined anew, on the monotonic clock."""
+        self._hurry = asyncio.Event()
+        """Trying again has better prospects than it had."""
         self._unheard_since: Seconds | None = None
         self._patience = UNHEARD_TIMEOUT
         self._returned_at = float("-inf")
@@ -99,6 +103,7 @@ class VoiceLink:
             channel=client.place.name if client.place else None,
             cipher=client.mode or None,
             encrypted=client.encrypted,
+            decryptable=client.heard,
             epoch=client.epoch,
             listeners=client.listeners,
             last_close=client.last_close or self._last_close,
@@ -196,7 +201,7 @@ class VoiceLink:
             return
         self._take_client()
         self._last_close = loss.words
-        if loss.remedy is Remedy.NONE or loss.remedy is Remedy.MOVE or self._goal is None:
+        if loss.remedy is Remedy.NONE or self._goal is None:
             logger.warning("out of voice until asked again: %s", loss.words)
             self._goal = None
             self._on_over(EndReason.LEFT)
@@ -206,8 +211,9 @@ class VoiceLink:
         self._start(self._recover(self._goal), "jeffbot recover")
 
     def renew(self) -> None:
-        """Join anew: the session with Discord, which the connection belonged to, is another one now."""
+        """Join anew, now: the session with Discord, which the connection belonged to, is another one."""
         self._break(SESSION_GONE)
+        self._hurry.set()
 
     def _break(self, loss: Loss) -> None:
         if self._client:
@@ -217,8 +223,7 @@ class VoiceLink:
         trouble: VoiceUnavailableError | None = None
         try:
             async with asyncio.timeout(GIVE_UP):
-                for wait in _waits():
-                    await asyncio.sleep(wait)
+                async for _ in self._tries():
                     try:
                         async with asyncio.timeout(TRY_TIMEOUT):
                             await self._join_once(place)
@@ -237,6 +242,19 @@ class VoiceLink:
         self._goal = None
         self._on_over(EndReason.FAILED)
         raise trouble or VoiceUnavailableError("The voice connection was lost; try again")
+
+    async def _tries(self) -> AsyncIterator[None]:
+        """Waits ever longer between tries."""
+        wait = FIRST_RETRY
+        self._hurry.clear()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait * random.uniform(0.5, 1)):  # noqa: S311 - many guilds come at once
+                    await self._hurry.wait()
+                    self._hurry.clear()
+                    wait = FIRST_RETRY
+            yield
+            wait = min(2 * wait, LAST_RETRY)
 
     # Being watched
 
@@ -305,13 +323,6 @@ class VoiceLink:
     def _say_speaking(self) -> None:
         if self._client:
             self._client.speak(speaking=self._speaking)
-
-
-def _waits() -> Iterator[Seconds]:
-    wait = FIRST_RETRY
-    while True:
-        yield wait * random.uniform(0.5, 1)  # noqa: S311 - so that many guilds do not come at once
-        wait = min(2 * wait, LAST_RETRY)
 
 
 def _is_final(error: VoiceUnavailableError) -> bool:

@@ -24,37 +24,48 @@ def check_access(guild: nextcord.Guild, channel: VocalChannel) -> None:
     """
     if guild.voice_client is not None:
         raise VoiceUnavailableError("Another part of this bot is using voice in this server")
-    permissions = channel.permissions_for(guild.me)
-    needed = ["view_channel", "connect"]
-    if isinstance(channel, nextcord.VoiceChannel):  # on a stage speaking is granted by moderators
-        needed.append("speak")
-    lacking = [name for name in needed if not getattr(permissions, name)]
-    if lacking:
-        words = " and ".join(name.replace("_", " ") for name in lacking)
-        raise VoiceUnavailableError(f"The bot lacks the permission to {words} in {channel.name}")
-    full = channel.user_limit and len(channel.voice_states) >= channel.user_limit
-    if full and not permissions.move_members:
+    if lacking := lacking_permissions(channel):
+        raise VoiceUnavailableError(f"The bot lacks the permission to {lacking} in {channel.name}")
+    if is_full(channel):
         raise VoiceUnavailableError(f"{channel.name} is full")
 
 
-def check_voice(guild: nextcord.Guild | None) -> None:
-    """Refuse to play where nobody would hear it.
+def lacking_permissions(channel: VocalChannel) -> str:
+    """The permissions without which the bot is not heard in a channel, in words; stages have moderators for that."""
+    permissions = channel.permissions_for(channel.guild.me)
+    needed = ["view_channel", "connect", *(["speak"] if isinstance(channel, nextcord.VoiceChannel) else [])]
+    return " and ".join(name.replace("_", " ") for name in needed if not getattr(permissions, name))
 
-    Raises:
-        VoiceUnavailableError: Why.
-    """
+
+def is_full(channel: VocalChannel) -> bool:
+    """Whether a channel takes nobody more, the bot included."""
+    full = bool(channel.user_limit) and len(channel.voice_states) >= channel.user_limit
+    return full and not channel.permissions_for(channel.guild.me).move_members
+
+
+def why_mute(guild: nextcord.Guild | None) -> str | None:
+    """Why nobody would hear the bot in the channel it is in, in words; None: it may speak."""
     voice = guild.me.voice if guild else None
     if voice is None or voice.channel is None:
-        return
+        return None
     if voice.mute:
-        raise VoiceUnavailableError("The bot is muted in this server; a moderator has to unmute it")
+        return "The bot is muted in this server; a moderator has to unmute it"
     if voice.suppress and isinstance(voice.channel, nextcord.StageChannel):
-        raise VoiceUnavailableError(
+        return (
             f"The bot is in the audience of {voice.channel.name} and has raised its hand; a moderator has to invite it "
             "to speak"
         )
     if voice.suppress:
-        raise VoiceUnavailableError(f"The bot lacks the permission to speak in {voice.channel.name}")
+        return f"The bot lacks the permission to speak in {voice.channel.name}"
+    return None
+
+
+def is_suppressed_for_nothing(guild: nextcord.Guild | None) -> bool:
+    """Whether Discord still suppresses the bot for a permission that it has again: joining anew helps."""
+    voice = guild.me.voice if guild else None
+    if voice is None or not voice.suppress or not isinstance(voice.channel, nextcord.VoiceChannel):
+        return False
+    return not lacking_permissions(voice.channel)
 
 
 def check_taking_away(channel: VocalChannel, policy: TakeAway, *, playing: bool) -> None:

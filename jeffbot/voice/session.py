@@ -1,6 +1,7 @@
 """What the bot does in one guild: one voice connection, one press after the other."""
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Awaitable, Callable
@@ -31,8 +32,8 @@ from ..models import (
 from ..playback import Playback, PlaybackEvent, SoundEnded, SoundStarted
 from ..tasks import start_now
 from .clock import VoiceClock
-from .link import Join, VoiceLink
-from .manners import Stay, check_taking_away, check_voice
+from .link import PLAYING_HELD, Join, VoiceLink
+from .manners import Stay, check_taking_away, is_suppressed_for_nothing, why_mute
 from .player import Player, Track
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class GuildSession:
         self._link = VoiceLink(join, self._over, moved=manners.moved, play_timeout=play_timeout)
         self._player = Player(clock, self._link)
         self._stay = Stay(manners)
+        self._mute_since: Seconds | None = None
         self._leaving: asyncio.Task[None] | None = None
         self._presses: set[asyncio.Task[Playback]] = set()
         self._turn = asyncio.Lock()
@@ -171,6 +173,7 @@ class GuildSession:
     def tick(self, now: Seconds) -> None:
         """Look, each second, whether all is well, and whether it is time to leave; ``now`` is the monotonic clock's."""
         self._link.tick(now)
+        self._watch_mute(now)
         if not self._leaving and not self._presses and self._why_leave(now):
             self._leaving = start_now(self._leave_unless_asked(now), "jeffbot leave")
 
@@ -190,6 +193,14 @@ class GuildSession:
         self._stay.begin()
         self._player.stop(reason)
 
+    def _watch_mute(self, now: Seconds) -> None:
+        """What plays while nobody may hear the bot ends after a while, as it would without a connection."""
+        why = why_mute(self._guild()) if self._player.sounding else None
+        self._mute_since = None if why is None else self._mute_since or now
+        if self._mute_since and now - self._mute_since > PLAYING_HELD:
+            logger.info("guild %d: %s", self._guild_id, why)
+            self._over(EndReason.FAILED)
+
     def _why_leave(self, now: Seconds) -> str | None:
         channel = self._link.channel
         if channel is None:
@@ -207,11 +218,14 @@ class GuildSession:
 
     async def _press(self, playback: Playback, clip: Awaitable[Clip], options: PlayOptions) -> Playback:
         ready = await clip  # before its turn: others need not wait for its encoding
-        async with self._turn:
-            await self._be_in(playback.place)
-            track, begun = self._start(playback, ready, options)
-            if options.mode is not Mode.OVERLAP:  # else who comes next may be heard with the same packet
-                return await _begun(self._player, track, begun)
+        with contextlib.ExitStack() as refused:
+            refused.callback(ready.abandon)
+            async with self._turn:
+                await self._be_in(playback.place)
+                track, begun = self._start(playback, ready, options)
+                refused.pop_all()
+                if options.mode is not Mode.OVERLAP:  # else who comes next may be heard with the same packet
+                    return await _begun(self._player, track, begun)
         return await _begun(self._player, track, begun)
 
     async def _be_in(self, place: VoicePlace) -> None:
@@ -219,8 +233,11 @@ class GuildSession:
         channel = self._link.channel
         if channel and channel.id != place.channel_id:
             check_taking_away(channel, self._manners.take_away, playing=self._player.sounding)
+        if is_suppressed_for_nothing(self._guild()):
+            await self._link.leave()
         await self._link.bring(place)
-        check_voice(self._guild())
+        if why := why_mute(self._guild()):
+            raise VoiceUnavailableError(why)
 
     def _start(self, playback: Playback, clip: Clip, options: PlayOptions) -> "tuple[Track, asyncio.Future[Playback]]":
         """Hand it to the player; the future is done when it has begun, or waits its turn."""
@@ -235,6 +252,7 @@ class GuildSession:
         def ended(reason: EndReason) -> None:
             logger.debug("%s ended: %s", printable(playback.sound.name), reason)
             del self._playbacks[playback.id]
+            clip.abandon()
             playback.end(reason)
             self._publish(SoundEnded(playback))
             if not begun.done():
@@ -251,6 +269,7 @@ class GuildSession:
             if sounding is not track:
                 self._playbacks.pop(playback.id, None)
         if sounding is not track:
+            clip.abandon()
             begun.set_result(next(other for other, its in self._playbacks.values() if its is sounding))
         elif track in self._player.queue:
             begun.set_result(playback)

@@ -59,7 +59,8 @@ class Switchboard:
             try:
                 await self._connector.close()
             finally:
-                await asyncio.to_thread(self._clock.close)
+                self._clock.close()
+                await asyncio.to_thread(self._clock.join)
 
     def refuse(self) -> None:
         """From now on give out no sessions; those there are go on until they are closed."""

@@ -50,10 +50,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT, cwd=folder)
     wheel = next(folder.glob("jeffbot-*.whl"))
-    run(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
+    run(sys.executable, "-m", "venv", "--without-pip", folder / "venv", cwd=folder)
     programs = folder / "venv" / "bin"
+    pip = (sys.executable, "-m", "pip", "--python", programs / "python")
     constraints = ROOT / "constraints.txt"
-    run(programs / "pip", "install", "--quiet", "--constraint", constraints, f"{wheel}[bundled]", cwd=folder)
+    run(*pip, "install", "--quiet", "--no-compile", "--constraint", constraints, f"{wheel}[bundled]", cwd=folder)
     return programs
 
 

@@ -1,5 +1,6 @@
 """A running sandbox with one bot, one person, one guild and one voice channel."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ class Cave:
 
 @pytest.fixture
 async def discord() -> AsyncIterator[Sandbox]:
+    """A sandbox, in a loop without debug mode: that half doubles the time, and the tests of the cog have it on."""
+    asyncio.get_running_loop().set_debug(False)
     async with Sandbox() as sandbox:
         yield sandbox
 

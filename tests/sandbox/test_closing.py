@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import gc
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import aiohttp
@@ -73,3 +75,22 @@ async def test_port_in_use(discord: Sandbox) -> None:
         await Sandbox(port=port_of(discord)).__aenter__()
 
     assert open_files() == files
+
+
+async def test_forgotten() -> None:
+    """A closed sandbox that has answered requests, also of its control, is kept by nothing."""
+
+    async def visited() -> weakref.ref[Sandbox]:
+        async with (
+            Sandbox() as discord,
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=discord.client_ssl())) as session,
+        ):
+            for path in ("/api/v10/gateway", "/control/", "/nothing"):
+                async with session.get(f"https://127.0.0.1:{port_of(discord)}{path}") as response:
+                    await response.read()
+            return weakref.ref(discord)
+
+    discord = await visited()
+    gc.collect()
+
+    assert discord() is None

@@ -19,6 +19,7 @@ def clock() -> Iterator[VoiceClock]:
     clock = VoiceClock()
     yield clock
     clock.close()
+    clock.join()
 
 
 class Sender:
@@ -133,6 +134,7 @@ def test_closed() -> None:
     clock = VoiceClock()
     clock.start(Sender(1000))
     clock.close()
+    clock.join()
     clock.start(late := Sender(1000))
 
     assert not any(thread.name == "jeffbot-clock" for thread in threading.enumerate())

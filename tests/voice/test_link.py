@@ -148,7 +148,7 @@ async def test_press_elsewhere_during_recovery(room: Room) -> None:
     assert room.over == [EndReason.LEFT]
 
 
-@pytest.mark.parametrize("loss", [PUT_OUT, loss_of(4014), loss_of(4017), loss_of(4021), loss_of(4022)])
+@pytest.mark.parametrize("loss", [PUT_OUT, loss_of(4017), loss_of(4021)])
 async def test_stays_away(room: Room, loss: Loss) -> None:
     """After being put out, or what trying again does not mend, it stays away until the next press, and says why."""
     await room.link.bring(GENERAL)

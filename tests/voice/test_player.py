@@ -433,6 +433,7 @@ def clock() -> Iterator[VoiceClock]:
     clock = VoiceClock()
     yield clock
     clock.close()
+    clock.join()
     assert not any(thread.name == "jeffbot-clock" for thread in threading.enumerate())
 
 

@@ -316,6 +316,7 @@ def test_status_of_nothing() -> None:
             "channel": None,
             "cipher": None,
             "encrypted": False,
+            "decryptable": True,
             "epoch": 0,
             "listeners": 0,
             "last_close": None,

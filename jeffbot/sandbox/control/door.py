@@ -37,14 +37,14 @@ class Door:
 
     def mount(self, app: web.Application) -> None:
         """Serve it below ``/control/``."""
-        control = web.Application(middlewares=[self._guard])
+        control = web.Application()
         for path in ("", "/"):
-            control.router.add_get(path, self._manuals)
-        control.router.add_get("/{verb}", self._manual)
-        control.router.add_post("/{verb}", self._call)
-        control.router.add_get("/voice/{guild}/{application}/recording.wav", self._recording)
-        control.router.add_get("/voice/{guild}/{application}/listen.ogg", self._listen)
-        control.router.add_route("*", "/{rest:.*}", _nothing)
+            control.router.add_get(path, self._guarded(self._manuals))
+        control.router.add_get("/{verb}", self._guarded(self._manual))
+        control.router.add_post("/{verb}", self._guarded(self._call))
+        control.router.add_get("/voice/{guild}/{application}/recording.wav", self._guarded(self._recording))
+        control.router.add_get("/voice/{guild}/{application}/listen.ogg", self._guarded(self._listen))
+        control.router.add_route("*", "/{rest:.*}", self._guarded(_nothing))
         app.add_subapp(PATH, control)
 
     def close(self) -> None:
@@ -52,21 +52,24 @@ class Door:
         for task in self._tasks:
             task.cancel()
 
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Look at who asks, and answer what is refused."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - handlers are run by tasks
-        self._tasks.add(task)
-        try:
-            _check_sender(request)
-            return await handler(request)
-        except RefusedError as error:
-            return _reply(error.body, error.status)
-        except web.HTTPRequestEntityTooLarge as error:
-            return _reply({"code": "too_large", "message": str(error), "help": "send less"}, error.status)
-        finally:
-            self._tasks.discard(task)
+    def _guarded(self, handler: Handler) -> Handler:
+        """A handler that looks at who asks, and answers what is refused."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101 - handlers are run by tasks
+            self._tasks.add(task)
+            try:
+                _check_sender(request)
+                return await handler(request)
+            except RefusedError as error:
+                return _reply(error.body, error.status)
+            except web.HTTPRequestEntityTooLarge as error:
+                return _reply({"code": "too_large", "message": str(error), "help": "send less"}, error.status)
+            finally:
+                self._tasks.discard(task)
+
+        return handle
 
     async def _manuals(self, _: web.Request) -> web.StreamResponse:
         return _reply({"verbs": [verb.manual for verb in VERBS.values()]})

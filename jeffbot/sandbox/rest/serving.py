@@ -120,23 +120,28 @@ class Rest:
             app.router.add_route(route.method, route.path, self._handler(route))
         return app
 
-    @web.middleware
-    async def errors(self, request: web.Request, handler: RequestHandler) -> web.StreamResponse:
-        """Answer errors as Discord does, and note routes that there are not."""
-        try:
-            return await handler(request)
-        except ApiError as error:
-            return reply(error.body, error.status)
-        except web.HTTPRequestEntityTooLarge:
-            return reply(TOO_LARGE.error().body, TOO_LARGE.status)
-        except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
-            self.unknown_routes.append(legible(f"{request.method} {request.path}"))
-            return reply({"message": f"{error.status}: {error.reason}", "code": 0}, error.status)
-        except web.HTTPException as error:
-            return reply({"message": error.reason, "code": 0}, error.status)
-        except Exception:  # the boundary: a bug of ours fails one request, never the server
-            logger.exception("%s %s could not be answered", request.method, request.path)
-            return reply({"message": "500: Internal Server Error", "code": 0}, 500)
+    def answering[R: web.BaseRequest](
+        self, handler: Callable[[R], Awaitable[web.StreamResponse]]
+    ) -> Callable[[R], Awaitable[web.StreamResponse]]:
+        """A handler of all requests that answers errors as Discord does, and notes routes that there are not."""
+
+        async def answer(request: R) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except ApiError as error:
+                return reply(error.body, error.status)
+            except web.HTTPRequestEntityTooLarge:
+                return reply(TOO_LARGE.error().body, TOO_LARGE.status)
+            except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
+                self.unknown_routes.append(legible(f"{request.method} {request.path}"))
+                return reply({"message": f"{error.status}: {error.reason}", "code": 0}, error.status)
+            except web.HTTPException as error:
+                return reply({"message": error.reason, "code": 0}, error.status)
+            except Exception:  # the boundary: a bug of ours fails one request, never the server
+                logger.exception("%s %s could not be answered", request.method, request.path)
+                return reply({"message": "500: Internal Server Error", "code": 0}, 500)
+
+        return answer
 
     def _handler(self, route: Route) -> RequestHandler:
         name = f"{route.method} {route.path}"

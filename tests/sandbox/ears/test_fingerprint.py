@@ -2,6 +2,7 @@
 
 import importlib
 import itertools
+import os
 import shutil
 import time
 from pathlib import Path
@@ -16,6 +17,8 @@ from .hearing import SOUNDS, clock, heard, louder, mixed, pcm_of, sine
 
 NAMES = sorted(path.name for path in SOUNDS.iterdir() if path.suffix not in {".md", ".py"} and path.is_file())
 PAIRS = list(itertools.combinations(NAMES, 2))
+TRIED = PAIRS if os.environ.get("JEFFBOT_TEST_LONG") else PAIRS[::2]
+"""Each sound with four others or more."""
 TONES = (330, 550, 880)
 CODEC_DELAY = 0.0065
 """312 samples, by which libopus is late."""
@@ -99,7 +102,7 @@ def test_leading_silence() -> None:
     assert match.starts_at == pytest.approx(CODEC_DELAY, abs=0.03)
 
 
-@pytest.mark.parametrize(("first", "second"), PAIRS, ids=[f"{a}-{b}" for a, b in PAIRS])
+@pytest.mark.parametrize(("first", "second"), TRIED, ids=[f"{a}-{b}" for a, b in TRIED])
 def test_two_at_once(library: Fingerprints, sounds: dict[str, Pcm], first: str, second: str) -> None:
     """Of two that overlap, somehow, at levels up to 6 dB apart, both are found where they are, and no third."""
     random = np.random.default_rng(PAIRS.index((first, second)))

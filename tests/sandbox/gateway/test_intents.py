@@ -162,7 +162,7 @@ async def ready(gateway: Socket) -> Socket:
     return gateway
 
 
-@pytest.mark.parametrize(("intent", "events", "act"), TABLE, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(("intent", "events", "act"), TABLE, ids=[f"{each}-{min(events)}" for each, events, _ in TABLE])
 async def test_intent(
     scene: Scene, client_of: ClientOf, intent: Intents, events: set[str], act: Callable[[Scene], object]
 ) -> None:
