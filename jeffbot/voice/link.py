@@ -199,6 +199,8 @@ class VoiceLink:
         """A connection is over that was not told to end here."""
         if client is not self._client:
             return
+        if self._moved is Moved.FOLLOW:
+            self._settle()
         self._take_client()
         self._last_close = loss.words
         if loss.remedy is Remedy.NONE or self._goal is None:
@@ -274,14 +276,23 @@ class VoiceLink:
         self._watch_place(now)
 
     def _watch_place(self, now: Seconds) -> None:
-        place = self._client.place if self._client else None
-        if place is None or self._goal is None or place.id == self._goal.channel_id:
+        if not self._is_elsewhere():
             return
         if self._moved is Moved.RETURN and now - self._returned_at > RETURN_ONCE:
             self._returned_at = now
             self._break(RETURN)
         else:
-            self._goal = VoicePlace(self._goal.guild_id, ChannelId(place.id), place.name)
+            self._settle()
+
+    def _is_elsewhere(self) -> bool:
+        """Whether it has been moved away from where it was asked to be."""
+        channel = self.channel
+        return channel is not None and self._goal is not None and channel.id != self._goal.channel_id
+
+    def _settle(self) -> None:
+        """Stay where it has been moved to."""
+        if self._is_elsewhere() and self._goal and (channel := self.channel):
+            self._goal = VoicePlace(self._goal.guild_id, ChannelId(channel.id), channel.name)
 
     # The player's output
 

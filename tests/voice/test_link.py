@@ -271,6 +271,16 @@ async def test_moved(room: Room) -> None:
     assert room.link.report().channel == "Attic"
 
 
+async def test_moved_and_lost_at_once(room: Room) -> None:
+    """A connection that breaks right after a move is joined anew where it was moved to."""
+    await room.link.bring(GENERAL)
+    room.discord.clients[0].place = SimpleNamespace(id=ATTIC.channel_id, name="Attic")
+    room.discord.lose()
+    await room.until(LinkState.READY)
+
+    assert room.link.report().channel == "Attic"
+
+
 async def test_returns() -> None:
     """Told to return, it does so once; a moderator who insists has his way."""
     room = Room(Moved.RETURN)
