@@ -27,7 +27,7 @@ app = typer.Typer(help="A soundboard for Discord bots.", no_args_is_help=True, a
 console = Console(highlight=False)
 
 LEVELS = {"levelled": "levelled", "peak": "at their peak limit", "short": "too short to have a loudness"}
-HELP = "list · play <filename> · random · stop · status · quit"
+HELP = "list · play <filename> · random · stop · status · diagnose · quit"
 
 
 @app.callback(invoke_without_command=True)
@@ -135,7 +135,7 @@ def client(
     token: Annotated[str | None, typer.Option(envvar="JEFFBOT_TOKEN", help="A token.")] = None,
     url: Annotated[str, typer.Option(help="Where the remote control is.")] = DEFAULT_URL,
 ) -> None:
-    """Talk to a soundboard: list, play <filename>, random, stop, status, quit."""
+    """Talk to a soundboard: list, play <filename>, random, stop, status, diagnose, quit."""
     try:
         held = token or (auth.generate_token(user) if user else None)
         if held is None:
@@ -176,6 +176,7 @@ async def _do(remote: RemoteClient, verb: str, rest: str) -> None:
         "random": lambda: _random(remote),
         "stop": lambda: _stop(remote),
         "status": lambda: _status(remote),
+        "diagnose": lambda: _diagnose(remote),
     }
     try:
         console.print(await verbs[verb]() if verb in verbs else HELP)
@@ -201,6 +202,10 @@ async def _random(remote: RemoteClient) -> str:
 async def _stop(remote: RemoteClient) -> str:
     await remote.stop()
     return "stopped"
+
+
+async def _diagnose(remote: RemoteClient) -> str:
+    return "\n".join(map(escape, await remote.diagnose()))
 
 
 async def _status(remote: RemoteClient) -> str:

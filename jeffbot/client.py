@@ -127,6 +127,10 @@ class RemoteClient:
         """What the bot does where the user is."""
         return msgspec.convert(await self.request("status"), StatusReport)
 
+    async def diagnose(self) -> Sequence[str]:
+        """Why the user hears nothing: sentences, the likeliest cause first."""
+        return msgspec.convert((await self.request("diagnose"))["findings"], list[str])
+
     async def ping(self) -> float:
         """The server's time, seconds since the epoch."""
         return float((await self.request("ping"))["server_time"])

@@ -187,7 +187,7 @@ async def test_python_example(stage: Stage, tmp_path: Path, environment: dict[st
 
 async def test_jeffbot_client(stage: Stage, environment: dict[str, str]) -> None:
     """``jeffbot client`` knows the description's commands, and says what is wrong."""
-    typed = "list\nplay low\nplay nope\nstatus\nstop\nwhat\nquit\n"
+    typed = "list\nplay low\nplay nope\nstatus\ndiagnose\nstop\nwhat\nquit\n"
     command = (sys.executable, "-m", "jeffbot.cli", "client", str(stage.alice.id), "--url", await stage.url())
     code, out, err = await run(*command, env=environment, stdin=typed)
 
@@ -198,6 +198,7 @@ async def test_jeffbot_client(stage: Stage, environment: dict[str, str]) -> None
         "playing low.wav in General",
         "sound_not_found",
         "in General, playing",
+        "right-click the bot",
         "stopped",
     ):
         assert expected in out
