@@ -1,17 +1,16 @@
 """The soundboard itself: every use case once, for both doors and for other cogs.
 
-It knows neither Nextcord nor aiohttp. What it needs from the rooms below is named here; ``app.py`` hands it the real
-ones.
+It knows neither Nextcord nor aiohttp. What it needs from the rooms below is named in ``rooms.py``; ``app.py`` hands it
+the real ones.
 """
 
 import dataclasses
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-from .audio.clip import Clip
 from .errors import NoSoundsError, NotPlayingError, NoVoiceChannelError, PlaybackError, UnplayableSoundError
 from .events import EventHub, Listener
 from .models import (
@@ -29,6 +28,7 @@ from .models import (
     VoiceReport,
 )
 from .playback import Encoding, Playback, Status
+from .rooms import Bank, Catalog, Session, Voice
 from .tasks import start_now
 
 logger = logging.getLogger(__name__)
@@ -39,134 +39,6 @@ OWN_VOLUME = (
     "What cannot be seen from here: right-click the bot in the voice channel and look at its user volume, and whether "
     "you muted it; then at the output device in Discord's voice settings."
 )
-
-
-class Catalog(Protocol):
-    """Which sounds exist."""
-
-    @property
-    def sounds(self) -> tuple[Sound, ...]:
-        """Every sound, sorted by name."""
-        ...
-
-    @property
-    def version(self) -> int:
-        """Grows with every change of the sounds."""
-        ...
-
-    async def wait_scanned(self) -> None:
-        """Wait until the sounds are known."""
-        ...
-
-    def find(self, name: str) -> Sound:
-        """The sound of this name, or SoundNotFoundError."""
-        ...
-
-    def search(self, text: str, limit: int) -> list[Sound]:
-        """At most ``limit`` sounds whose name has the text in it, best first."""
-        ...
-
-
-class Progress(Protocol):
-    """How many of so many have been seen to."""
-
-    @property
-    def done(self) -> int: ...  # noqa: D102
-    @property
-    def total(self) -> int: ...  # noqa: D102
-
-
-class Bank(Protocol):
-    """The packets of the sounds."""
-
-    @property
-    def version(self) -> int:
-        """Grows with every duration that becomes known."""
-        ...
-
-    def clip(self, sound: Sound) -> Coroutine[Any, Any, Clip]:
-        """The sound's Opus packets, or the first of them; or UnplayableSoundError."""
-        ...
-
-    def duration(self, sound: Sound) -> Seconds | None:
-        """How long the sound is, where that is known."""
-        ...
-
-    @property
-    def encoding(self) -> Progress:
-        """How far encoding ahead is."""
-        ...
-
-
-class Session(Protocol):
-    """What the bot does in one guild."""
-
-    @property
-    def channel(self) -> str | None:
-        """The name of the voice channel the bot is in."""
-        ...
-
-    @property
-    def voice(self) -> VoiceReport:
-        """How the voice connection is."""
-        ...
-
-    @property
-    def now_playing(self) -> Playback | None:
-        """What is being heard."""
-        ...
-
-    @property
-    def queue(self) -> tuple[Playback, ...]:
-        """What waits, the next one first."""
-        ...
-
-    @property
-    def paused(self) -> bool:
-        """Whether what plays stands still."""
-        ...
-
-    async def play(
-        self, sound: Sound, user_id: UserId, place: VoicePlace, clip: Awaitable[Clip], options: PlayOptions
-    ) -> Playback:
-        """Play in its turn; returns when the first packet has left, or the sound waits."""
-        ...
-
-    def stop(self, playback_id: str | None = None) -> None:
-        """End one sound; or all, and what waits to begin."""
-        ...
-
-    def skip(self) -> bool:
-        """End what sounds and go on with what waits; whether anything sounded."""
-        ...
-
-    def pause(self, *, paused: bool) -> None:
-        """Let what plays stand still, or go on."""
-        ...
-
-    def set_volume(self, percent: float) -> None:
-        """How loud all is, or LibopusMissingError."""
-        ...
-
-
-class Voice(Protocol):
-    """Who is where, and the guilds' sessions."""
-
-    def place_of(self, user_id: UserId, guild_id: GuildId | None) -> VoicePlace | None:
-        """The voice channel a user is in, in that guild or in any."""
-        ...
-
-    def session(self, guild_id: GuildId) -> Session:
-        """The session of a guild, or UnloadedError."""
-        ...
-
-    def only_guild(self) -> GuildId | None:
-        """The bot's guild, where it is a member of just one."""
-        ...
-
-    def diagnose(self, user_id: UserId, guild_id: GuildId) -> tuple[str, ...]:
-        """What of voice keeps a member from hearing the bot, in sentences; the most likely cause first."""
-        ...
 
 
 class SoundService:
@@ -184,7 +56,6 @@ class SoundService:
         self._events = events
         self._defaults = defaults or PlayOptions()
         self._last: dict[GuildId, Sound] = {}
-        self._volumes: dict[GuildId, float] = {}
         """Where it was changed, percent."""
         self._refusals: dict[GuildId, str] = {}
         """Why the last press was not heard, where it was not."""
@@ -316,7 +187,6 @@ class SoundService:
         if guild_id is None:
             raise NoVoiceChannelError
         self._voice.session(guild_id).set_volume(percent)
-        self._volumes[guild_id] = percent
 
     def sounds(self, search: str = "", limit: int | None = None) -> Sequence[Sound]:
         """All sounds by name, or at most ``limit`` of those whose name has ``search`` in it, best first."""
@@ -374,7 +244,7 @@ class SoundService:
         """Why the bot itself may be silent."""
         if not status.sound_count:
             yield "There are no sounds. Whoever runs the bot has to put some into its sounds folder."
-        if self._volumes.get(guild_id, 100.0) == 0 or self._defaults.volume == 0:
+        if self._voice.session(guild_id).volume == 0 or self._defaults.volume == 0:
             yield "The volume is 0. Turn it up: JEFFBOT_VOLUME, or set_volume."
         if status.paused:
             yield "What plays has been paused. Go on with it, or press another sound."

@@ -25,7 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "library": BOTTOM,
     "audio": BOTTOM,
     "voice": BOTTOM | {"audio", "playback"},
-    "service": {"errors", "models", "tasks", "audio", "playback", "events"},
+    "rooms": {"models", "audio", "playback"},
+    "service": {"errors", "models", "tasks", "playback", "events", "rooms"},
     "host": BOTTOM,
     "ws": BOTTOM | {"service", "playback"},
     "app": ALL - {"cogs", "cli", "client", "demo", "sandbox"},
@@ -101,11 +102,12 @@ def test_imports_point_down(module: Path) -> None:
 
 
 def test_service_knows_no_transport() -> None:
-    """The service imports no Nextcord and no aiohttp, and of the audio room only the type of its packets."""
-    service = Path("service.py")
+    """The service and its needs import no Nextcord and no aiohttp, and of the audio room only the type of packets."""
+    service, rooms = Path("service.py"), Path("rooms.py")
 
     assert not {name[0] for name in imports(service)} & {"nextcord", "aiohttp", "msgspec"}
-    assert {name for name in own(service) if name[0] == "audio"} == {("audio", "clip", "Clip")}
+    assert not {name[0] for name in imports(rooms)} & {"nextcord", "aiohttp", "msgspec"}
+    assert {name for name in own(rooms) if name[0] == "audio"} == {("audio", "clip", "Clip")}
 
 
 @pytest.mark.parametrize("module", [module for module in modules() if room(module) != "cogs"], ids=str)

@@ -210,6 +210,11 @@ class Player:
         if wakes:
             self._wake()
 
+    @property
+    def volume(self) -> float:
+        """What all samples are multiplied with."""
+        return self._volume
+
     def set_volume(self, factor: float) -> None:
         """What all samples are multiplied with, those of what plays now included.
 

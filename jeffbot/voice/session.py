@@ -158,6 +158,11 @@ class GuildSession:
         """Let what plays stand still, or go on."""
         (self._player.pause if paused else self._player.resume)()
 
+    @property
+    def volume(self) -> float:
+        """How loud all is, percent."""
+        return self._player.volume * 100
+
     def set_volume(self, percent: float) -> None:
         """How loud all is, what plays now included, in percent.
 

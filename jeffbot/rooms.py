@@ -1,0 +1,141 @@
+"""What the service needs from the rooms below it."""
+
+from collections.abc import Awaitable, Coroutine
+from typing import Any, Protocol
+
+from .audio.clip import Clip
+from .models import GuildId, PlayOptions, Seconds, Sound, UserId, VoicePlace, VoiceReport
+from .playback import Playback
+
+
+class Catalog(Protocol):
+    """Which sounds exist."""
+
+    @property
+    def sounds(self) -> tuple[Sound, ...]:
+        """Every sound, sorted by name."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Grows with every change of the sounds."""
+        ...
+
+    async def wait_scanned(self) -> None:
+        """Wait until the sounds are known."""
+        ...
+
+    def find(self, name: str) -> Sound:
+        """The sound of this name, or SoundNotFoundError."""
+        ...
+
+    def search(self, text: str, limit: int) -> list[Sound]:
+        """At most ``limit`` sounds whose name has the text in it, best first."""
+        ...
+
+
+class Progress(Protocol):
+    """How many of so many have been seen to."""
+
+    @property
+    def done(self) -> int: ...  # noqa: D102
+    @property
+    def total(self) -> int: ...  # noqa: D102
+
+
+class Bank(Protocol):
+    """The packets of the sounds."""
+
+    @property
+    def version(self) -> int:
+        """Grows with every duration that becomes known."""
+        ...
+
+    def clip(self, sound: Sound) -> Coroutine[Any, Any, Clip]:
+        """The sound's Opus packets, or the first of them; or UnplayableSoundError."""
+        ...
+
+    def duration(self, sound: Sound) -> Seconds | None:
+        """How long the sound is, where that is known."""
+        ...
+
+    @property
+    def encoding(self) -> Progress:
+        """How far encoding ahead is."""
+        ...
+
+
+class Session(Protocol):
+    """What the bot does in one guild."""
+
+    @property
+    def channel(self) -> str | None:
+        """The name of the voice channel the bot is in."""
+        ...
+
+    @property
+    def voice(self) -> VoiceReport:
+        """How the voice connection is."""
+        ...
+
+    @property
+    def now_playing(self) -> Playback | None:
+        """What is being heard."""
+        ...
+
+    @property
+    def queue(self) -> tuple[Playback, ...]:
+        """What waits, the next one first."""
+        ...
+
+    @property
+    def paused(self) -> bool:
+        """Whether what plays stands still."""
+        ...
+
+    async def play(
+        self, sound: Sound, user_id: UserId, place: VoicePlace, clip: Awaitable[Clip], options: PlayOptions
+    ) -> Playback:
+        """Play in its turn; returns when the first packet has left, or the sound waits."""
+        ...
+
+    def stop(self, playback_id: str | None = None) -> None:
+        """End one sound; or all, and what waits to begin."""
+        ...
+
+    def skip(self) -> bool:
+        """End what sounds and go on with what waits; whether anything sounded."""
+        ...
+
+    def pause(self, *, paused: bool) -> None:
+        """Let what plays stand still, or go on."""
+        ...
+
+    @property
+    def volume(self) -> float:
+        """How loud all is, percent."""
+        ...
+
+    def set_volume(self, percent: float) -> None:
+        """How loud all is, or LibopusMissingError."""
+        ...
+
+
+class Voice(Protocol):
+    """Who is where, and the guilds' sessions."""
+
+    def place_of(self, user_id: UserId, guild_id: GuildId | None) -> VoicePlace | None:
+        """The voice channel a user is in, in that guild or in any."""
+        ...
+
+    def session(self, guild_id: GuildId) -> Session:
+        """The session of a guild, or UnloadedError."""
+        ...
+
+    def only_guild(self) -> GuildId | None:
+        """The bot's guild, where it is a member of just one."""
+        ...
+
+    def diagnose(self, user_id: UserId, guild_id: GuildId) -> tuple[str, ...]:
+        """What of voice keeps a member from hearing the bot, in sentences; the most likely cause first."""
+        ...
