@@ -12,7 +12,7 @@ VENV ?= .venv
 PIP = $(1)/bin/python -m pip --disable-pip-version-check --quiet
 RUN = $(VENV)/bin/python -m
 
-.PHONY: setup peers demo test test-313 test-long lint format bench bench-smoke sounds clean
+.PHONY: setup peers demo test test-313 test-long lint format bench bench-smoke reliability sounds clean
 .DEFAULT_GOAL := test
 
 # A virtual environment with the package in it: $(call make-venv,python,folder,what is wanted)
@@ -79,6 +79,8 @@ bench: $(VENV)/.ready peers
 	@$(VENV)/bin/python benchmarks/press.py --json build/press.json
 	@$(VENV)/bin/python benchmarks/pacing.py --json build/pacing.json
 	@$(VENV)/bin/python benchmarks/crowd.py --json build/crowd.json
+	@$(VENV)/bin/python benchmarks/encode.py
+	@$(VENV)/bin/python benchmarks/mixer.py
 	@$(VENV)/bin/python benchmarks/local_discord.py
 	@$(VENV)/bin/python benchmarks/plot.py build/press.json docs/press.svg
 	@$(VENV)/bin/python benchmarks/plot.py build/pacing.json docs/pacing.svg
@@ -88,6 +90,10 @@ bench-smoke: $(VENV)/.ready
 	@$(VENV)/bin/python benchmarks/pacing.py --quick
 	@$(VENV)/bin/python benchmarks/crowd.py --quick
 	@$(VENV)/bin/python benchmarks/local_discord.py --guilds 20 --streams 5 --seconds 1 --joins 5
+
+# Every fault of tests/faults on jeffbot and on stock Nextcord, as docs/reliability.md: ten minutes
+reliability: setup
+	@$(VENV)/bin/python benchmarks/reliability.py --write docs/reliability.md
 
 sounds: $(VENV)/.ready
 	@$(VENV)/bin/python sounds/synthesise.py

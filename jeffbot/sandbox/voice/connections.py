@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ..connection import Connection
+from ..connection import ABNORMAL_CLOSURE, Connection
 from ..errors import ProtocolError
 from ..options import UdpFaults
 from ..world.guild import Guild
@@ -99,6 +99,11 @@ class VoiceConnection:
     def close_code(self) -> int | None:
         """What the voice WebSocket was closed with, by either side; None while open."""
         return self._connection.close_code
+
+    @property
+    def deserted(self) -> bool:
+        """Whether Discord has closed, rather than lost, the WebSocket: until it is resumed, nothing is forwarded."""
+        return not self.connected and not self._connection.closed_by_client and self.close_code != ABNORMAL_CLOSURE
 
     @property
     def described(self) -> bool:

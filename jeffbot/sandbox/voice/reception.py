@@ -84,7 +84,7 @@ class Reception:
         self._by_address[sender] = voice
         opened = voice.stream.open(arrived, datagram)
         faults = voice.udp or self._options.udp
-        lost = faults.blackout or faults.drawn(faults.loss)
+        lost = voice.deserted or faults.blackout or faults.drawn(faults.loss)
         if not lost and faults.drawn(faults.reorder) and ssrc not in self._overtaken:
             self._overtaken[ssrc] = (arrived, opened)
         elif not lost:

@@ -54,6 +54,23 @@ async def frames(voice: ProbeVoice, count: int = 3, **changes: int) -> None:
         voice.send_frame(packet, **changes)
 
 
+@pytest.mark.parametrize(("code", "heard"), [(4006, 8), (4015, 8), (None, 11)])
+async def test_closed_by_discord(
+    cave: Cave, voice: ProbeVoice, ear: VoiceConnection, code: int | None, heard: int
+) -> None:
+    """Once Discord has closed the connection nobody hears the client, before it knows; a broken one does no harm."""
+    await voice.speak(tone(440, 3))
+    if code:
+        ear.close(code)
+    else:
+        ear.abort()
+    await frames(voice)
+    await voice.until(lambda: voice.close_code is not None)
+    await cave.discord.until(lambda: not ear.stream.open_ended)
+
+    assert len(ear.packets) == heard
+
+
 async def stuck_timestamp(voice: ProbeVoice) -> None:
     await voice.speak(tone(440, 3))
     await asyncio.sleep(0.3)  # a pause is what is tried
