@@ -13,7 +13,8 @@ Inner layers raise; each door translates once: the WebSocket replies ``code`` an
         ├── UnplayableSoundError
         ├── LibopusMissingError
         ├── VoiceUnavailableError
-        │   └── BusyElsewhereError
+        │   ├── BusyElsewhereError
+        │   └── VoiceTakenError
         ├── PlaybackCancelledError
         ├── PlaybackTimeoutError
         ├── QueueFullError
@@ -129,6 +130,13 @@ class BusyElsewhereError(VoiceUnavailableError):
     def __init__(self, channel: str) -> None:
         super().__init__(f"The bot is playing for others in {channel}; join them, or try again later")
         self.channel = channel
+
+
+class VoiceTakenError(VoiceUnavailableError):
+    """A voice client of the host's own is in the guild; Nextcord allows one."""
+
+    def __init__(self) -> None:
+        super().__init__("Another part of this bot is using voice in this server")
 
 
 class PlaybackCancelledError(PlaybackError):

@@ -193,6 +193,8 @@ class VoiceReport:
     """How many others are in the channel."""
     last_close: str | None = None
     """Why voice was last closed, in words."""
+    packets_leave: bool = True
+    """Whether the machine's network takes packets."""
     packets_sent: int = 0
     packets_late: int = 0
     """Those that left more than 20 ms after they were due."""

@@ -40,6 +40,27 @@ players: list[Player] = []
 clock = VoiceClock()
 
 
+class Unhurried:
+    """Joins channels as the cog's joiner does, but as many as there are."""
+
+    def __init__(self, connector: VoiceConnector) -> None:
+        self._connector = connector
+
+    async def join(self, place: VoicePlace, on_lost: OnLost) -> SoundVoiceClient:
+        """Join a channel."""
+        channel: Any = bot.get_channel(place.channel_id)
+        cls = functools.partial(SoundVoiceClient, connector=self._connector, on_lost=on_lost)
+        client: SoundVoiceClient = await channel.connect(timeout=JOIN_TIMEOUT, reconnect=False, cls=cls)
+        return client
+
+    async def wait_turn(self, guild_id: GuildId) -> None:
+        """Nobody has to wait."""
+
+    def could_join(self, _place: VoicePlace) -> bool:
+        """It would be let in."""
+        return True
+
+
 async def load() -> dict[str, Any]:
     """Load the cog; where its remote control is, once every sound is encoded."""
     bot.load_extension("jeffbot.cogs.sound", extras={"ws_port": 0, "ws_host": "127.0.0.1"})
@@ -56,17 +77,12 @@ async def load() -> dict[str, Any]:
 async def join(channels: list[int]) -> None:
     """Join voice channels with the engine alone, beside those joined before."""
     bot.ws._rate_limiter.remaining = bot.ws._rate_limiter.max = UNLIMITED
-    connector, some = VoiceConnector(bot), asyncio.Semaphore(JOINS_AT_ONCE)
-
-    async def join(place: VoicePlace, on_lost: OnLost) -> SoundVoiceClient:
-        channel: Any = bot.get_channel(place.channel_id)
-        cls = functools.partial(SoundVoiceClient, connector=connector, on_lost=on_lost)
-        client: SoundVoiceClient = await channel.connect(timeout=JOIN_TIMEOUT, reconnect=False, cls=cls)
-        return client
+    some = asyncio.Semaphore(JOINS_AT_ONCE)
+    ways = Unhurried(VoiceConnector(bot))
 
     async def join_one(number: int) -> Player:
         channel: Any = bot.get_channel(number)
-        link = VoiceLink(join, _nothing, moved=Moved.FOLLOW, play_timeout=JOIN_TIMEOUT)
+        link = VoiceLink(ways, _nothing, _back, moved=Moved.FOLLOW, play_timeout=JOIN_TIMEOUT)
         async with some:
             await link.bring(VoicePlace(GuildId(channel.guild.id), ChannelId(number), channel.name))
             async with asyncio.timeout(JOIN_TIMEOUT):
@@ -85,6 +101,10 @@ async def start(file: str, streams: int, seconds: float) -> None:
 
 def _start(player: Player, clip: Clip) -> None:
     player.start(Track(clip, "sound", 1.0, _nothing, _nothing), PlayOptions())
+
+
+async def _back() -> None:
+    pass
 
 
 def _nothing(*_: object) -> None:

@@ -119,6 +119,11 @@ class SoundCog(commands.Cog, name="Sound"):
         self._soundboard.voice.renew(shard_id)
 
     @commands.Cog.listener()
+    async def on_guild_available(self, guild: nextcord.Guild) -> None:
+        """Discord tells of a guild again."""
+        self._soundboard.voice.hurry(GuildId(guild.id))
+
+    @commands.Cog.listener()
     async def on_guild_remove(self, guild: nextcord.Guild) -> None:
         """The bot was put out of a guild."""
         await self._soundboard.voice.forget(GuildId(guild.id))

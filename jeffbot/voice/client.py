@@ -8,6 +8,7 @@ import contextlib
 import logging
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -16,7 +17,7 @@ import nextcord
 from nextcord.voice_client import E2EEState
 
 from ..models import PACKET_SECONDS, Seconds
-from ..tasks import start_now
+from ..tasks import run_until, start_now
 from .closing import PUT_OUT, TOLD_TO_LEAVE, Loss, Remedy, loss_of
 from .connector import LEAVE_TIMEOUT, VoiceConnector
 from .gateway import NEW_GROUP_EPOCH, SoundVoiceWebSocket
@@ -33,7 +34,18 @@ MEND_TIMEOUT: Seconds = 3.0
 """How long resuming, or going on with another voice server, may take."""
 MOVE_TIMEOUT: Seconds = 1.0
 """How long after a connection was closed Discord may name another voice server; the two come in either order."""
+MAX_RESUMES = 3
+RESUMES_WINDOW: Seconds = 10.0
+"""So often within this time a session is resumed; then the channel is joined anew."""
 _TROUBLE = nextcord.ConnectionClosed, aiohttp.ClientError, TimeoutError, OSError
+
+
+class LostError(ConnectionError):
+    """A stay ended before it had begun."""
+
+    def __init__(self, loss: Loss) -> None:
+        super().__init__(loss.words)
+        self.loss = loss
 
 
 class SoundVoiceClient(nextcord.VoiceClient):
@@ -60,7 +72,9 @@ class SoundVoiceClient(nextcord.VoiceClient):
     ) -> None:
         super().__init__(client, channel)
         self.connector = connector
-        self._on_lost: OnLost | None = on_lost
+        self._on_lost = on_lost
+        self.loss: Loss | None = None
+        """Why it is over; None: it is not."""
         self._deaf = deaf
         self._packetizer = Packetizer()
         self._udp: socket.socket
@@ -71,7 +85,12 @@ class SoundVoiceClient(nextcord.VoiceClient):
         """Why the voice gateway was last closed, in words."""
         self._speaking = False
         self._new_server = asyncio.Event()
-        """Discord has named another voice server than the one we are connected to."""
+        """Discord has named another voice server than the one we are connected, or connecting, to."""
+        self._server_news = False
+        """Discord has named another, or said that it will, and we are not connected to it yet."""
+        self._old_sockets: list[socket.socket] = []
+        """Of servers named before, to be closed when nothing waits for them any more."""
+        self._resumed_at: deque[Seconds] = deque(maxlen=MAX_RESUMES)
         self._tasks: set[asyncio.Task[None]] = set()
         self.dave_version = 0
         """The version of end-to-end encryption that the channel demands; 0: none."""
@@ -117,9 +136,19 @@ class SoundVoiceClient(nextcord.VoiceClient):
         return self.dave_version > 0 and self.e2ee_state is not None and self.e2ee_state.can_encrypt()
 
     @property
+    def decryptable(self) -> bool:
+        """Whether those who listen have the key, if there is to be one."""
+        return self._audible.is_set() or self.listeners == 0
+
+    @property
+    def packets_leave(self) -> bool:
+        """Whether the network took the last packet."""
+        return not self._udp_trouble
+
+    @property
     def heard(self) -> bool:
-        """Whether those who listen can decrypt what it sends."""
-        return self._connected.is_set() and (self._audible.is_set() or self.listeners == 0)
+        """Whether those who listen can hear what it sends, as far as can be known here."""
+        return self._connected.is_set() and self.decryptable and self.packets_leave
 
     def make_encryptor(self) -> None:
         """Have an encryptor, if without a key yet; also in a channel that begins without encryption."""
@@ -157,39 +186,74 @@ class SoundVoiceClient(nextcord.VoiceClient):
 
         Mends: a failed or cancelled join leaves the client on Nextcord's list and tasks waiting; the UDP discovery is
         awaited for ever; with ``reconnect`` it may return unconnected.
+
+        Raises:
+            LostError: It was put out meanwhile, or told to leave.
         """
         self.timeout = timeout
         async with contextlib.AsyncExitStack() as failed:
             failed.push_async_callback(self.disconnect, force=True)
             async with asyncio.timeout(timeout):
-                self.prepare_handshake()
-                await self.voice_connect()
-                await self._voice_state_complete.wait()
-                await self._voice_server_complete.wait()
-                self.finish_handshake()
-                await self.connect_websocket()
+                await self._unless_left(self._join())
             failed.pop_all()
         self._runner = self.loop.create_task(self.poll_voice_ws(reconnect=False))
+
+    async def _join(self) -> None:
+        self.prepare_handshake()
+        await self.voice_connect()
+        await self._voice_state_complete.wait()
+        await self._voice_server_complete.wait()
+        self.finish_handshake()
+        await self._connect_to_server()
+
+    async def _connect_to_server(self) -> None:
+        """Connect to the voice server that Discord named last, also where it names another meanwhile."""
+        while True:
+            self._new_server.clear()
+            connecting = await run_until(self._new_server, self.connect_websocket(), "jeffbot voice connect")
+            if not self._new_server.is_set():
+                return connecting.result()
+            if not connecting.cancelled():
+                connecting.exception()  # seen: that server does not matter any more
 
     async def connect_websocket(self) -> None:
         """Connect to the voice gateway, over our own connector.
 
-        Mends: moved to another voice server, the client keeps the MLS group of the old one, and its heartbeat.
+        Mends: moved to another voice server, the client keeps the MLS group of the old one, its heartbeat, and its UDP
+        socket open.
         """
-        self._new_server.clear()
         self._connected.clear()
         self._audible.clear()
         self._waited = False
         if self.ws:
             await _briefly(self.ws.close())
             self.e2ee_state, self.dave_version = E2EEState(self) if self.e2ee_state else None, 0
+        self._close_old_sockets()
         self.ws = await SoundVoiceWebSocket.from_client(self)
         while self.ws.secret_key is None:
             await self.ws.poll_event()
+        self._server_news = False
         self._connected.set()
         self._spawn(self._wait_once(), "jeffbot key")
         if self._speaking:
             self._say_speaking()
+
+    def _close_old_sockets(self) -> None:
+        while self._old_sockets:
+            self._old_sockets.pop().close()
+
+    async def _unless_left(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that leaving cuts short; LostError then."""
+        task = self._spawn(work, "jeffbot voice handshake")
+        try:
+            await asyncio.wait([task])
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+        if task.cancelled():
+            raise LostError(self.loss or TOLD_TO_LEAVE)
+        task.result()
 
     async def _wait_once(self) -> None:
         await self.wait_audible(AUDIBLE_TIMEOUT)
@@ -200,28 +264,44 @@ class SoundVoiceClient(nextcord.VoiceClient):
         await self._home.change_voice_state(channel=self.place, self_deaf=self._deaf)
 
     async def on_voice_state_update(self, data: Any) -> None:
-        """Follow our own voice state, save for the echo of an earlier leave while joining anew."""
+        """Follow our own voice state, save for the echo of an earlier leave while joining anew.
+
+        Mends: moved while joining, the client goes on to think that it is where it wanted to be.
+        """
         if data["channel_id"] is None:
             if self._handshaking:
                 return
             self._report(PUT_OUT)
         await super().on_voice_state_update(data)
+        guild = self._state._get_guild(self._home.id) or self._home
+        if data["channel_id"] is not None:
+            self.channel = guild.get_channel(int(data["channel_id"]))  # type: ignore[assignment]  # None: out of sight
 
     async def on_voice_server_update(self, data: Any) -> None:
-        """Take note of the voice server to connect to; while connected, the one to go on with.
+        """Take note of the voice server to connect to; while connected, of the one to go on with.
 
-        Mends: moved to another server, the client leaves the UDP socket of the old one open.
+        Mends: named another server while it joins, the client keeps to the first, whose token is void, or raises.
         """
         if self._leaving:
             return
-        old = self.socket
-        if not self._voice_server_complete.is_set():
+        self._server_news = True
+        if data.get("endpoint") is None:  # the server is away; another will be named
             self._connected.clear()
-            if data.get("endpoint") is not None:
-                self._new_server.set()
-        await super().on_voice_server_update(data)
-        if old and old is not self.socket:
-            old.close()
+            return
+        self.token, self.server_id = data["token"], int(data["guild_id"])
+        self.endpoint = data["endpoint"].removeprefix("wss://")
+        self.endpoint_ip = nextcord.utils.MISSING
+        if self.socket:
+            self._old_sockets.append(self.socket)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)  # noqa: FBT003 - its only parameter
+        if self._handshaking:
+            self._voice_server_complete.set()
+            return
+        self._connected.clear()
+        self._new_server.set()
+        if self.ws:
+            await _briefly(self.ws.close(4000))
 
     # Mending
 
@@ -235,7 +315,8 @@ class SoundVoiceClient(nextcord.VoiceClient):
         while await self._mend(loss):
             loss = await self._lost()
         if loss.remedy is Remedy.MOVE:
-            loss = loss._replace(remedy=Remedy.NONE if self._main_gateway_is_open() else Remedy.REJOIN)
+            put_out = self._main_gateway_is_open() and not self._server_news
+            loss = loss._replace(remedy=Remedy.NONE if put_out else Remedy.REJOIN)
         if not self._leaving:
             logger.warning("the voice connection of guild %d ended: %s", self.server_id, loss.words)
         self._connected.clear()
@@ -262,15 +343,24 @@ class SoundVoiceClient(nextcord.VoiceClient):
         try:
             if await self._has_moved(loss):
                 async with asyncio.timeout(MEND_TIMEOUT):
-                    await self.connect_websocket()
+                    await self._unless_left(self._connect_to_server())
                 return True
-            if loss.remedy is Remedy.RESUME and not self._leaving:
+            if loss.remedy is Remedy.RESUME and self._may_resume():
                 async with asyncio.timeout(MEND_TIMEOUT):
-                    await self._resume()
+                    await self._unless_left(self._resume())
                 return True
         except _TROUBLE as error:
             logger.info("voice of guild %d cannot go on with its session: %r", self.server_id, error)
+        except Exception:  # a boundary: as in _lost
+            logger.exception("trouble with the voice gateway of guild %d", self.server_id)
         return False
+
+    def _may_resume(self) -> bool:
+        """Whether resuming has not been tried too often of late; a server that is never well is left."""
+        now = time.monotonic()
+        often = len(self._resumed_at) == MAX_RESUMES and now - self._resumed_at[0] < RESUMES_WINDOW
+        self._resumed_at.append(now)
+        return not often and not self._leaving
 
     def _main_gateway_is_open(self) -> bool:
         """Whether Discord could tell us that we were put out of the channel; else it was our session that ended."""
@@ -296,9 +386,9 @@ class SoundVoiceClient(nextcord.VoiceClient):
 
     def _report(self, loss: Loss) -> None:
         """Say that it is over, and why: once."""
-        if self._on_lost:
-            on_lost, self._on_lost = self._on_lost, None
-            on_lost(self, loss)
+        if self.loss is None:
+            self.loss = loss
+            self._on_lost(self, loss)
 
     # Leaving
 
@@ -313,24 +403,27 @@ class SoundVoiceClient(nextcord.VoiceClient):
         if not (force or self.is_connected()):
             return
         self._leaving = True
-        self._end_tasks()
         self._report(TOLD_TO_LEAVE)
+        self._connected.clear()
         try:
+            await self._end_tasks()
+            if self.ws and self.ws._keep_alive:
+                self.ws._keep_alive.stop()
             await asyncio.gather(self._say_goodbye(), self._close_websocket())
         finally:
             self.cleanup()
+            self._close_old_sockets()
             if self.socket:
                 self.socket.close()
             self._left.set()
 
-    def _end_tasks(self) -> None:
-        """End what it has begun, the thread that sends heartbeats included."""
-        for task in (*self._tasks, *([self._runner] if self._runner else [])):
-            if task is not asyncio.current_task():
-                task.cancel()
-        self._connected.clear()
-        if self.ws and self.ws._keep_alive:
-            self.ws._keep_alive.stop()
+    async def _end_tasks(self) -> None:
+        """End what it has begun, so that nothing waits for the sockets that are closed next."""
+        tasks = {*self._tasks, *([self._runner] if self._runner else [])} - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=LEAVE_TIMEOUT)
 
     async def _say_goodbye(self) -> None:
         if self._is_listed():
@@ -392,10 +485,11 @@ class SoundVoiceClient(nextcord.VoiceClient):
             state = nextcord.SpeakingState.voice if self._speaking else nextcord.SpeakingState.none
             self._spawn(_briefly(self.ws.speak(state)), "jeffbot speaking")
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
         task = start_now(work, name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 async def _briefly(goodbye: Coroutine[Any, Any, None]) -> None:
@@ -403,5 +497,5 @@ async def _briefly(goodbye: Coroutine[Any, Any, None]) -> None:
     try:
         async with asyncio.timeout(LEAVE_TIMEOUT):
             await goodbye
-    except (TimeoutError, aiohttp.ClientError, ConnectionError, AttributeError) as error:  # AttributeError: no gateway
+    except (*_TROUBLE, AttributeError) as error:  # AttributeError: no gateway
         logger.debug("left voice without a goodbye: %r", error)

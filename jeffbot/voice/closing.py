@@ -45,10 +45,12 @@ _REMEDIES = {
     4021: Loss(Remedy.NONE, "disconnected for sending too much"),
     4022: Loss(Remedy.MOVE, "the call was ended"),
 }
+STALE_TOKEN = 4004
+"""While joining: Discord has named another voice server since, with another token."""
 PUT_OUT = Loss(Remedy.NONE, "put out of the channel")
 TOLD_TO_LEAVE = Loss(Remedy.NONE, "another part of the bot left the channel")
 SESSION_GONE = Loss(Remedy.REJOIN, "the bot's session with Discord was made anew")
-NO_KEY = Loss(Remedy.REJOIN, "no key for end-to-end encryption came")
+UNHEARD = Loss(Remedy.REJOIN, "nothing of what was sent could be heard")
 RETURN = Loss(Remedy.REJOIN, "moved to another channel")
 
 

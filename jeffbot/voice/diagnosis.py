@@ -72,7 +72,7 @@ def _packets(report: VoiceReport) -> Iterator[str]:
             "What the bot sends is not end-to-end encrypted, and listeners drop it: no key has been agreed on. The bot "
             "joins anew within seconds; if that does not help, leave the channel and come back."
         )
-    if report.state is LinkState.PLAYING and not report.packets_sent:
+    if not report.packets_leave or (report.state is LinkState.PLAYING and not report.packets_sent):
         yield (
             "A sound plays, but nothing of it has left the bot's machine. Whoever runs the bot finds in its log why; "
             "UDP must be let out."

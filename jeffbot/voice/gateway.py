@@ -42,7 +42,10 @@ class SoundVoiceWebSocket(DiscordVoiceWebSocket):
         ws.thread_id = threading.get_ident()
         if resume:
             ws.seq_ack, ws.secret_key = client.ws.seq_ack, client.ws.secret_key
-        await (ws.resume() if resume else ws.identify())
+        async with contextlib.AsyncExitStack() as failed:
+            failed.push_async_callback(socket.close)
+            await (ws.resume() if resume else ws.identify())
+            failed.pop_all()
         return ws
 
     async def initial_connection(self, data: dict[str, Any]) -> None:

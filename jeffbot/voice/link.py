@@ -8,75 +8,101 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
 import aiohttp
 import nextcord
 
-from ..errors import VoiceUnavailableError
-from ..models import ChannelId, EndReason, LinkState, Moved, Seconds, VoicePlace, VoiceReport
-from ..tasks import start_now
-from .client import AUDIBLE_TIMEOUT, OnLost, SoundVoiceClient, VocalChannel
-from .closing import NO_KEY, RETURN, SESSION_GONE, Loss, Remedy, loss_of
+from ..errors import UnloadedError, VoiceTakenError, VoiceUnavailableError
+from ..models import ChannelId, EndReason, GuildId, LinkState, Moved, Seconds, VoicePlace, VoiceReport
+from ..tasks import run_until, start_now
+from .client import AUDIBLE_TIMEOUT, LostError, OnLost, SoundVoiceClient, VocalChannel
+from .closing import RETURN, SESSION_GONE, STALE_TOKEN, UNHEARD, Loss, Remedy, loss_of
+from .speaking import Speaking
 
 logger = logging.getLogger(__name__)
 
-type Join = Callable[[VoicePlace, OnLost], Coroutine[Any, Any, SoundVoiceClient]]
-"""Joins a voice channel; raises VoiceUnavailableError, or what Nextcord and aiohttp raise."""
-
 FIRST_RETRY: Seconds = 0.1
 LAST_RETRY: Seconds = 5.0
-"""Waits between tries to join anew: the first, and where doubling them ends. Each is cut by up to half, by chance."""
-TRY_TIMEOUT: Seconds = 3.0
-"""How long one of these tries may take: what was asked for may have been lost on the way."""
+"""Waits between tries to join: the first, and where doubling them ends. Each is cut by up to half, by chance."""
+STEADY: Seconds = 10.0
+"""A connection that lasted so long was well; what broke sooner is joined anew more slowly than the time before."""
 GIVE_UP: Seconds = 30.0
-"""After how long of trying the bot stays away until the next press."""
+"""After how long of trying to join anew the bot stays away until the next press."""
 PLAYING_HELD: Seconds = 10.0
 """How long what plays waits for a broken connection, and then ends as failed. Nextcord alone takes some 5 s to log in
 anew."""
-SPEAKING_HELD: Seconds = 2.0
-"""How long after the last packet we still count as speaking, so that sounds in succession do not flicker."""
 UNHEARD_TIMEOUT: Seconds = 6.0
 """How long a connection may be up with nobody able to hear; then it is joined anew, each time twice as patiently."""
 RETURN_ONCE: Seconds = 30.0
 """Who is moved again within this time of having returned stays: a moderator means it."""
 
 
+class Ways(Protocol):
+    """How channels are joined; see ``joiner.Joiner``."""
+
+    def join(self, place: VoicePlace, on_lost: OnLost) -> Coroutine[Any, Any, SoundVoiceClient]:
+        """Join a channel once."""
+        ...
+
+    async def wait_turn(self, guild_id: GuildId) -> None:
+        """Wait until a join that nobody waits for may be tried."""
+        ...
+
+    def could_join(self, place: VoicePlace) -> bool:
+        """Whether the bot would be let into a channel."""
+        ...
+
+
 class VoiceLink:
     """One guild's way into voice, and the output of its player.
 
     Args:
-        join: Joins a channel once.
+        ways: How channels are joined.
         on_over: Told, with the reason, when what plays can be heard no more.
+        on_back: Awaited when the channel has been joined anew.
         moved: What to do when a moderator moves the bot.
         play_timeout: How long a first join may take.
     """
 
     def __init__(
-        self, join: Join, on_over: Callable[[EndReason], None], *, moved: Moved, play_timeout: Seconds
+        self,
+        ways: Ways,
+        on_over: Callable[[EndReason], None],
+        on_back: Callable[[], Coroutine[Any, Any, None]],
+        *,
+        moved: Moved,
+        play_timeout: Seconds,
     ) -> None:
-        self._join = join
+        self._ways = ways
         self._on_over = on_over
+        self._on_back = on_back
         self._moved = moved
         self._play_timeout = play_timeout
         self._client: SoundVoiceClient | None = None
+        self._joined_at: Seconds = 0.0
         self._past: SoundVoiceClient | None = None
         """The connection before, which may still be on its way out."""
-        self._goal: VoicePlace | None = None
+        self.goal: VoicePlace | None = None
         """The channel it was asked into; None while it is asked into none."""
         self._work: asyncio.Task[None] | None = None
         """Joining the goal, for the first time or anew."""
         self._lost_at: Seconds | None = None
         """When the connection broke that is being joined anew, on the monotonic clock."""
+        self.trouble: VoiceUnavailableError | None = None
+        """Why the goal could not be joined yet."""
+        self._wait = FIRST_RETRY
         self._hurry = asyncio.Event()
         """Trying again has better prospects than it had."""
+        self._renewed = asyncio.Event()
+        """What a join waits for will not come."""
         self._unheard_since: Seconds | None = None
         self._patience = UNHEARD_TIMEOUT
         self._returned_at = float("-inf")
         self._last_close: str | None = None
-        self._speaking = False
-        self._resting: asyncio.TimerHandle | None = None
+        self._speaking = Speaking(self._say_speaking)
+        self.speak, self.rest = self._speaking.begin, self._speaking.rest
         self._closed = False
 
     @property
@@ -103,10 +129,11 @@ class VoiceLink:
             channel=client.place.name if client.place else None,
             cipher=client.mode or None,
             encrypted=client.encrypted,
-            decryptable=client.heard,
+            decryptable=client.decryptable,
             epoch=client.epoch,
             listeners=client.listeners,
             last_close=client.last_close or self._last_close,
+            packets_leave=client.packets_leave,
             packets_sent=client.packets_sent,
             packets_late=client.packets_late,
         )
@@ -117,28 +144,33 @@ class VoiceLink:
         """Be in a channel, able to be heard; waits for a recovery under way.
 
         Raises:
-            VoiceUnavailableError: It cannot be joined.
+            VoiceUnavailableError: It cannot be joined, or was lost at once.
         """
         work = self._work
-        if work is None or self._goal is None or self._goal.channel_id != place.channel_id:
+        if work is None or self.goal is None or self.goal.channel_id != place.channel_id:
             if not self._is_in(place):
                 await self.leave()
-                work = self._start(self._join_once(place), f"jeffbot join {place.channel}")
-            self._goal = place
+                self.goal = place
+                work = self._start(self._join_first(place), f"jeffbot join {place.channel}")
+            self.goal = place
         if work:
+            self._hurry.set()
             await asyncio.shield(work)
         if self._client:
             await self._client.wait_audible(AUDIBLE_TIMEOUT)
+        if self._client is None and self._work is None:
+            raise VoiceUnavailableError("The voice connection was lost; try again")
 
     async def leave(self) -> None:
         """Leave voice; what plays ends."""
-        self._goal = None
+        self.goal = None
         work, client = self._work, self._take_client()
+        if work or client:
+            self._on_over(EndReason.LEFT)
         if work:
             work.cancel()
             await asyncio.wait([work])
-        if client or work:
-            self._on_over(EndReason.LEFT)
+            self._take_client()  # it may have come to its end before
         await self._see_off()
 
     def _take_client(self) -> SoundVoiceClient | None:
@@ -156,12 +188,13 @@ class VoiceLink:
     async def close(self) -> None:
         """Leave for good."""
         self._closed = True
-        self._forget_resting()
+        self._speaking.close()
         await self.leave()
 
     def _is_in(self, place: VoicePlace) -> bool:
-        channel = self._client.place if self._client else None
-        return channel is not None and channel.id == place.channel_id
+        return self.channel is not None and self.channel.id == place.channel_id
+
+    # Joining
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
         task = self._work = start_now(work, name)
@@ -173,25 +206,68 @@ class VoiceLink:
 
     def _ended(self, work: "asyncio.Task[None]") -> None:
         if self._work is work:
-            self._work, self._lost_at = None, None
+            self._work = self._lost_at = self.trouble = None
         if not work.cancelled():
             work.exception()  # seen: a recovery need not be awaited by anybody
 
-    async def _join_once(self, place: VoicePlace) -> None:
-        await self._see_off()
+    async def _join_first(self, place: VoicePlace) -> None:
+        """Join for a press: what is refused is refused at once, what breaks is tried again while the press waits."""
         try:
-            client = await self._join(place, self._lost)
+            async with asyncio.timeout(self._play_timeout):
+                while True:
+                    try:
+                        return await self._try(place)
+                    except VoiceUnavailableError as error:
+                        if error.__cause__ is None or _is_final(error):
+                            raise
+                    await self._pause()
         except TimeoutError:
             limit = f"within {self._play_timeout:g} s"
-            raise VoiceUnavailableError(f"Discord did not let the bot into {place.channel} {limit}") from None
+            raise self.trouble or VoiceUnavailableError(
+                f"Discord did not let the bot into {place.channel} {limit}"
+            ) from None
+
+    async def _try(self, place: VoicePlace) -> None:
+        """Join once; cut short when the bot's session with Discord is a new one."""
+        await self._see_off()
+        self._renewed.clear()
+        joining = await run_until(self._renewed, self._joined(place), f"jeffbot try {place.channel}")
+        try:
+            if joining.cancelled():
+                raise VoiceUnavailableError("The bot had to log in to Discord anew") from ConnectionError("renewed")
+            joining.result()
+        except VoiceUnavailableError as error:
+            self.trouble = error
+            raise
+
+    async def _joined(self, place: VoicePlace) -> None:
+        try:
+            client = await self._ways.join(place, self._lost)
+            if client.loss:
+                raise LostError(client.loss)
+        except LostError as error:
+            self._last_close = error.loss.words
+            raise VoiceUnavailableError(f"The bot could not stay in {place.channel}: {error}") from error
+        except TimeoutError as error:
+            raise VoiceUnavailableError(f"Discord did not let the bot into {place.channel}") from error
         except nextcord.ConnectionClosed as error:
             self._last_close = loss_of(error.code).words
             raise VoiceUnavailableError(f"Discord refused the voice connection: {self._last_close}") from error
         except (nextcord.ClientException, aiohttp.ClientError, OSError) as error:
             raise VoiceUnavailableError(f"Discord's voice server could not be reached ({error})") from error
-        self._client = client
-        if self._speaking:
+        self._client, self._joined_at = client, time.monotonic()
+        if self._speaking.wanted:
             client.speak(speaking=True)
+
+    async def _pause(self) -> Seconds:
+        """Wait before the next try, ever longer; how long that was."""
+        began = time.monotonic()
+        self._hurry.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._wait * random.uniform(0.5, 1)):  # noqa: S311 - many guilds come at once
+                await self._hurry.wait()
+        self._wait = min(2 * self._wait, LAST_RETRY)
+        return time.monotonic() - began
 
     # Recovering
 
@@ -203,60 +279,62 @@ class VoiceLink:
             self._settle()
         self._take_client()
         self._last_close = loss.words
-        if loss.remedy is Remedy.NONE or self._goal is None:
+        if loss.remedy is Remedy.NONE or self.goal is None:
             logger.warning("out of voice until asked again: %s", loss.words)
-            self._goal = None
+            self.goal = None
             self._on_over(EndReason.LEFT)
             return
         logger.warning("joining voice anew: %s", loss.words)
         self._lost_at = time.monotonic()
-        self._start(self._recover(self._goal), "jeffbot recover")
+        if self._lost_at - self._joined_at >= STEADY:
+            self._wait = FIRST_RETRY
+        self._start(self._recover(self.goal), "jeffbot recover")
 
     def renew(self) -> None:
         """Join anew, now: the session with Discord, which the connection belonged to, is another one."""
-        self._break(SESSION_GONE)
+        if self._client:
+            self._lost(self._client, SESSION_GONE)
+        self._renewed.set()
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Do not wait with the next try, if there is to be one."""
+        self._wait = FIRST_RETRY
         self._hurry.set()
 
-    def _break(self, loss: Loss) -> None:
-        if self._client:
-            self._lost(self._client, loss)
-
     async def _recover(self, place: VoicePlace) -> None:
-        trouble: VoiceUnavailableError | None = None
         try:
-            async with asyncio.timeout(GIVE_UP):
-                async for _ in self._tries():
-                    try:
-                        async with asyncio.timeout(TRY_TIMEOUT):
-                            await self._join_once(place)
-                    except TimeoutError:
-                        trouble = VoiceUnavailableError(f"Discord does not let the bot into {place.channel}")
-                    except VoiceUnavailableError as error:
-                        trouble = error
-                        if _is_final(error):
-                            break
-                    else:
-                        logger.info("back in voice")
-                        return
-                    logger.info("voice could not be joined anew yet: %s", trouble)
-        except TimeoutError:
-            logger.warning("out of voice until asked again: %s", trouble)
-        self._goal = None
+            error = await self._try_again(place)
+        except UnloadedError as unloaded:
+            error = VoiceUnavailableError(str(unloaded))
+        except Exception:  # a boundary: whatever it is, the guild must not stay silent without a word
+            logger.exception("trouble with joining voice anew")
+            error = VoiceUnavailableError("The voice connection was lost by a fault of the soundboard; try again")
+        if error is None:
+            logger.info("back in voice")
+            await self._on_back()
+            return
+        logger.warning("out of voice until asked again: %s", error)
+        self.goal = None
         self._on_over(EndReason.FAILED)
-        raise trouble or VoiceUnavailableError("The voice connection was lost; try again")
+        raise error
 
-    async def _tries(self) -> AsyncIterator[None]:
-        """Waits ever longer between tries."""
-        wait = FIRST_RETRY
-        self._hurry.clear()
+    async def _try_again(self, place: VoicePlace) -> VoiceUnavailableError | None:
+        """Try until it is joined, or why that is given up."""
+        trying: Seconds = 0.0
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait * random.uniform(0.5, 1)):  # noqa: S311 - many guilds come at once
-                    await self._hurry.wait()
-                    self._hurry.clear()
-                    wait = FIRST_RETRY
-            yield
-            wait = min(2 * wait, LAST_RETRY)
+            trying += await self._pause()
+            await self._ways.wait_turn(place.guild_id)
+            began = time.monotonic()
+            try:
+                await self._try(place)
+            except VoiceUnavailableError as error:
+                trying += time.monotonic() - began
+                if _is_final(error) or trying > GIVE_UP:
+                    return error
+                logger.info("voice could not be joined anew yet: %s", error)
+            else:
+                return None
 
     # Being watched
 
@@ -264,35 +342,36 @@ class VoiceLink:
         """Look, each second, whether all is well; the time is the monotonic clock's."""
         if self._lost_at is not None and now - self._lost_at > PLAYING_HELD:
             self._on_over(EndReason.FAILED)
-        if self._client is None or self._work is not None or self._client.heard:
+        client = self._client
+        if client is None or self._work is not None or client.heard:
             self._unheard_since = None
-            if self._client and self._client.heard:
+            if client and client.heard:
                 self._patience = UNHEARD_TIMEOUT
         elif self._unheard_since is None:
             self._unheard_since = now
         elif now - self._unheard_since > self._patience:
             self._unheard_since, self._patience = None, 2 * self._patience
-            self._break(NO_KEY)
+            self._lost(client, UNHEARD)
         self._watch_place(now)
 
     def _watch_place(self, now: Seconds) -> None:
-        if not self._is_elsewhere():
+        if not self._client or not self.goal or not self._is_elsewhere():
             return
-        if self._moved is Moved.RETURN and now - self._returned_at > RETURN_ONCE:
+        returns = self._moved is Moved.RETURN and now - self._returned_at > RETURN_ONCE
+        if returns and self._ways.could_join(self.goal):
             self._returned_at = now
-            self._break(RETURN)
+            self._lost(self._client, RETURN)
         else:
             self._settle()
 
     def _is_elsewhere(self) -> bool:
         """Whether it has been moved away from where it was asked to be."""
-        channel = self.channel
-        return channel is not None and self._goal is not None and channel.id != self._goal.channel_id
+        return self.goal is not None and self.channel is not None and self.channel.id != self.goal.channel_id
 
     def _settle(self) -> None:
         """Stay where it has been moved to."""
-        if self._is_elsewhere() and self._goal and (channel := self.channel):
-            self._goal = VoicePlace(self._goal.guild_id, ChannelId(channel.id), channel.name)
+        if self._is_elsewhere() and self.goal and (channel := self.channel):
+            self.goal = VoicePlace(self.goal.guild_id, ChannelId(channel.id), channel.name)
 
     # The player's output
 
@@ -308,35 +387,18 @@ class VoiceLink:
         if client is not None:
             client.send(frame, at)
 
-    def speak(self) -> None:
-        """Say that we speak, ahead of the first packet."""
-        if self._forget_resting() or self._speaking:
-            return
-        self._speaking = True
-        self._say_speaking()
-
-    def rest(self) -> None:
-        """Say that we do not speak, unless we do within SPEAKING_HELD."""
-        if self._resting is None and self._speaking and not self._closed:
-            self._resting = asyncio.get_running_loop().call_later(SPEAKING_HELD, self._stop_speaking)
-
-    def _forget_resting(self) -> bool:
-        if self._resting is None:
-            return False
-        self._resting.cancel()
-        self._resting = None
-        return True
-
-    def _stop_speaking(self) -> None:
-        self._resting, self._speaking = None, False
-        self._say_speaking()
-
-    def _say_speaking(self) -> None:
+    def _say_speaking(self, speaking: bool) -> None:
         if self._client:
-            self._client.speak(speaking=self._speaking)
+            self._client.speak(speaking=speaking)
 
 
 def _is_final(error: VoiceUnavailableError) -> bool:
     """Whether trying again soon would end the same way."""
+    if isinstance(error, VoiceTakenError):
+        return True
     cause = error.__cause__
-    return isinstance(cause, nextcord.ConnectionClosed) and loss_of(cause.code).remedy is Remedy.NONE
+    if isinstance(cause, LostError):
+        return cause.loss.remedy is Remedy.NONE
+    if isinstance(cause, nextcord.ConnectionClosed):
+        return cause.code != STALE_TOKEN and loss_of(cause.code).remedy is Remedy.NONE
+    return False

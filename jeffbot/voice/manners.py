@@ -4,26 +4,29 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
+import aiohttp
 import nextcord
 
-from ..errors import BusyElsewhereError, VoiceUnavailableError
+from ..errors import BusyElsewhereError, VoiceTakenError, VoiceUnavailableError
 from ..models import Manners, Seconds, TakeAway
 from .client import VocalChannel
 
 logger = logging.getLogger(__name__)
 
 STAGE_TIMEOUT: Seconds = 2.0
-"""How long after a stage was joined Discord may take to make us a speaker."""
+"""How long Discord may take to make us a speaker."""
+STAGE_LOOK: Seconds = 0.02
+"""How often it is looked whether it has."""
 
 
 def check_access(guild: nextcord.Guild, channel: VocalChannel) -> None:
     """Refuse a channel that could not be joined: Discord would leave the request unanswered.
 
     Raises:
-        VoiceUnavailableError: Why.
+        VoiceUnavailableError: Why; VoiceTakenError, where another cog was first.
     """
     if guild.voice_client is not None:
-        raise VoiceUnavailableError("Another part of this bot is using voice in this server")
+        raise VoiceTakenError
     if lacking := lacking_permissions(channel):
         raise VoiceUnavailableError(f"The bot lacks the permission to {lacking} in {channel.name}")
     if is_full(channel):
@@ -39,33 +42,39 @@ def lacking_permissions(channel: VocalChannel) -> str:
 
 def is_full(channel: VocalChannel) -> bool:
     """Whether a channel takes nobody more, the bot included."""
-    full = bool(channel.user_limit) and len(channel.voice_states) >= channel.user_limit
+    others = channel.voice_states.keys() - {channel.guild.me.id}
+    full = bool(channel.user_limit) and len(others) >= channel.user_limit
     return full and not channel.permissions_for(channel.guild.me).move_members
 
 
 def why_mute(guild: nextcord.Guild | None) -> str | None:
     """Why nobody would hear the bot in the channel it is in, in words; None: it may speak."""
-    voice = guild.me.voice if guild else None
-    if voice is None or voice.channel is None:
+    voice = _own_voice(guild)
+    if voice is None:
         return None
     if voice.mute:
         return "The bot is muted in this server; a moderator has to unmute it"
     if voice.suppress and isinstance(voice.channel, nextcord.StageChannel):
-        return (
-            f"The bot is in the audience of {voice.channel.name} and has raised its hand; a moderator has to invite it "
-            "to speak"
-        )
+        asked = " and has raised its hand" if voice.requested_to_speak_at else ""
+        return f"The bot is in the audience of {voice.channel.name}{asked}; a moderator has to invite it to speak"
     if voice.suppress:
-        return f"The bot lacks the permission to speak in {voice.channel.name}"
+        return f"The bot lacks the permission to speak in {voice.channel}"
     return None
 
 
 def is_suppressed_for_nothing(guild: nextcord.Guild | None) -> bool:
     """Whether Discord still suppresses the bot for a permission that it has again: joining anew helps."""
-    voice = guild.me.voice if guild else None
+    voice = _own_voice(guild)
     if voice is None or not voice.suppress or not isinstance(voice.channel, nextcord.VoiceChannel):
         return False
     return not lacking_permissions(voice.channel)
+
+
+def _own_voice(guild: nextcord.Guild | None) -> nextcord.VoiceState | None:
+    """The bot's voice state, if it is in a channel; right after logging in Nextcord has guilds without members."""
+    me: nextcord.Member | None = guild.me if guild else None
+    voice = me.voice if me else None
+    return voice if voice and voice.channel else None
 
 
 def check_taking_away(channel: VocalChannel, policy: TakeAway, *, playing: bool) -> None:
@@ -85,26 +94,24 @@ def people_in(channel: VocalChannel) -> int:
     return sum(member is None or not member.bot for member in members)
 
 
-async def take_the_stage(client: nextcord.Client, channel: nextcord.StageChannel) -> None:
-    """Become a speaker of a stage just joined, or raise the hand where that is for a moderator to decide."""
-    me = channel.guild.me
+async def take_the_stage(guild: nextcord.Guild | None) -> None:
+    """On a stage, become a speaker, or raise the hand where that is for a moderator to decide."""
+    voice = _own_voice(guild)
+    if guild is None or voice is None or not voice.suppress or not isinstance(voice.channel, nextcord.StageChannel):
+        return
+    permissions = voice.channel.permissions_for(guild.me)
     try:
-        if channel.permissions_for(me).mute_members:
-            speaking = client.wait_for(
-                "voice_state_update",
-                check=lambda member, _before, after: member.id == me.id and not after.suppress,
-                timeout=STAGE_TIMEOUT,
-            )
-            waiting = asyncio.ensure_future(speaking)
-            try:
-                await me.edit(suppress=False)
-                await waiting
-            finally:
-                waiting.cancel()
-        elif channel.permissions_for(me).request_to_speak:
-            await me.request_to_speak()
-    except (nextcord.HTTPException, TimeoutError) as error:
-        logger.warning("the stage %s cannot be taken: %s", channel.name, error)
+        async with asyncio.timeout(STAGE_TIMEOUT):
+            if permissions.mute_members:
+                await guild.me.edit(suppress=False)
+                while (voice := _own_voice(guild)) and voice.suppress:  # noqa: ASYNC110 - nothing tells of it
+                    await asyncio.sleep(STAGE_LOOK)
+            elif permissions.request_to_speak and not voice.requested_to_speak_at:
+                await guild.me.request_to_speak()
+                while (voice := _own_voice(guild)) and not voice.requested_to_speak_at:  # noqa: ASYNC110
+                    await asyncio.sleep(STAGE_LOOK)
+    except (nextcord.HTTPException, aiohttp.ClientError, TimeoutError) as error:
+        logger.warning("the bot could not ask to speak on a stage of guild %d: %r", guild.id, error)
 
 
 @dataclass

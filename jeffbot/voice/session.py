@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import logging
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import nextcord
 
@@ -31,9 +32,10 @@ from ..models import (
 )
 from ..playback import Playback, PlaybackEvent, SoundEnded, SoundStarted
 from ..tasks import start_now
+from .client import VocalChannel
 from .clock import VoiceClock
-from .link import PLAYING_HELD, Join, VoiceLink
-from .manners import Stay, check_taking_away, is_suppressed_for_nothing, why_mute
+from .link import PLAYING_HELD, VoiceLink, Ways
+from .manners import Stay, check_taking_away, is_suppressed_for_nothing, take_the_stage, why_mute
 from .player import Player, Track
 
 logger = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ class GuildSession:
         self,
         guild_id: GuildId,
         guild: Callable[[], nextcord.Guild | None],
-        join: Join,
+        ways: Ways,
         clock: VoiceClock,
         publish: Publish,
         *,
@@ -60,7 +62,7 @@ class GuildSession:
         self._publish = publish
         self._manners = manners
         self._play_timeout = play_timeout
-        self._link = VoiceLink(join, self._over, moved=manners.moved, play_timeout=play_timeout)
+        self._link = VoiceLink(ways, self._over, self._take_the_stage, moved=manners.moved, play_timeout=play_timeout)
         self._player = Player(clock, self._link)
         self._stay = Stay(manners)
         self._mute_since: Seconds | None = None
@@ -125,7 +127,7 @@ class GuildSession:
             raise
         if not press.done():
             press.cancel()
-            raise PlaybackTimeoutError(self._play_timeout)
+            raise self._link.trouble or PlaybackTimeoutError(self._play_timeout)
         if press.cancelled():
             raise PlaybackCancelledError
         return press.result()
@@ -175,11 +177,18 @@ class GuildSession:
         """The bot's session with Discord is a new one: join anew what the old one had joined."""
         self._link.renew()
 
+    def hurry(self) -> None:
+        """Discord tells of the guild again: joining it anew has better prospects."""
+        self._link.hurry()
+
     def tick(self, now: Seconds) -> None:
         """Look, each second, whether all is well, and whether it is time to leave; ``now`` is the monotonic clock's."""
         self._link.tick(now)
         self._watch_mute(now)
-        if not self._leaving and not self._presses and self._why_leave(now):
+        if self._link.state is LinkState.IDLE and self._player.sounding:
+            self._over(EndReason.FAILED)  # whatever came between: nothing is going to play it
+        is_leaving = self._leaving is not None and not self._leaving.done()
+        if not is_leaving and not self._presses and self._why_leave(now):
             self._leaving = start_now(self._leave_unless_asked(now), "jeffbot leave")
 
     async def close(self) -> None:
@@ -213,13 +222,10 @@ class GuildSession:
         return self._stay.why_leave(now, channel, playing=self._player.sounding and not self._player.paused)
 
     async def _leave_unless_asked(self, now: Seconds) -> None:
-        try:
-            async with self._turn:
-                if why := self._why_leave(now):  # else a press came in between
-                    logger.info("leaving voice in guild %d: %s", self._guild_id, why)
-                    await self._link.leave()
-        finally:
-            self._leaving = None
+        async with self._turn:
+            if why := self._why_leave(now):  # else a press came in between
+                logger.info("leaving voice in guild %d: %s", self._guild_id, why)
+                await self._link.leave()
 
     async def _press(self, playback: Playback, clip: Awaitable[Clip], options: PlayOptions) -> Playback:
         ready = await clip  # before its turn: others need not wait for its encoding
@@ -234,15 +240,25 @@ class GuildSession:
         return await _begun(self._player, track, begun)
 
     async def _be_in(self, place: VoicePlace) -> None:
-        self._stay.begin()
-        channel = self._link.channel
+        channel = self._channel()
         if channel and channel.id != place.channel_id:
             check_taking_away(channel, self._manners.take_away, playing=self._player.sounding)
+        self._stay.begin()
         if is_suppressed_for_nothing(self._guild()):
             await self._link.leave()
         await self._link.bring(place)
+        await self._take_the_stage()
         if why := why_mute(self._guild()):
             raise VoiceUnavailableError(why)
+
+    def _channel(self) -> VocalChannel | None:
+        """Where the bot is, or is about to be again."""
+        guild, goal = self._guild(), self._link.goal
+        channel = guild.get_channel(goal.channel_id) if guild and goal else None
+        return self._link.channel or cast("VocalChannel | None", channel)
+
+    async def _take_the_stage(self) -> None:
+        await take_the_stage(self._guild())
 
     def _start(self, playback: Playback, clip: Clip, options: PlayOptions) -> "tuple[Track, asyncio.Future[Playback]]":
         """Hand it to the player; the future is done when it has begun, or waits its turn."""

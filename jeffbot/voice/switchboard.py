@@ -2,27 +2,22 @@
 
 import asyncio
 import functools
+import logging
 import time
-from collections import deque
 from typing import Self
 
 import nextcord
 
-from ..errors import UnloadedError, VoiceUnavailableError
-from ..models import GuildId, Manners, Seconds, UserId, VoicePlace
-from .client import OnLost, SoundVoiceClient
+from ..errors import UnloadedError
+from ..models import GuildId, Manners, Seconds, UserId
 from .clock import VoiceClock
 from .connector import VoiceConnector
 from .diagnosis import diagnose
 from .directory import Directory
-from .manners import check_access, take_the_stage
+from .joiner import Joiner
 from .session import GuildSession, Publish
 
-MAX_JOINS = 40
-JOINS_WINDOW: Seconds = 60.0
-"""So many voice channels may be joined within this time. A join costs two of the 120 messages that Discord takes from a
-bot in a minute (Discord: Gateway, "Rate Limiting"), and the host needs some of them."""
-
+logger = logging.getLogger(__name__)
 
 TICK: Seconds = 1.0
 """How often sessions are looked after. Cost: O(guilds) of a few microseconds."""
@@ -40,8 +35,8 @@ class Switchboard:
         self._clock = VoiceClock()
         self._sessions: dict[GuildId, GuildSession] = {}
         self._connector = VoiceConnector(client)
+        self._joiner = Joiner(client, self._connector, deaf=manners.deaf)
         self._closed = False
-        self._joins: deque[float] = deque(maxlen=MAX_JOINS)
         self.directory = Directory(client)
         self.place_of = self.directory.place_of
 
@@ -65,6 +60,7 @@ class Switchboard:
     def refuse(self) -> None:
         """From now on give out no sessions; those there are go on until they are closed."""
         self._closed = True
+        self._joiner.close()
 
     def session(self, guild_id: GuildId) -> GuildSession:
         """The session of a guild, made when first asked for.
@@ -80,7 +76,7 @@ class Switchboard:
             session = GuildSession(
                 guild_id,
                 find_guild,
-                self._join,
+                self._joiner,
                 self._clock,
                 self._publish,
                 manners=self._manners,
@@ -115,6 +111,11 @@ class Switchboard:
             if shard_id is None or (guild and guild.shard_id == shard_id):
                 session.renew()
 
+    def hurry(self, guild_id: GuildId) -> None:
+        """Discord tells of a guild again."""
+        if session := self._sessions.get(guild_id):
+            session.hurry()
+
     async def forget(self, guild_id: GuildId) -> None:
         """The bot is no longer in a guild."""
         if session := self._sessions.pop(guild_id, None):
@@ -124,27 +125,8 @@ class Switchboard:
         while True:
             await asyncio.sleep(TICK)
             now = time.monotonic()
-            for session in tuple(self._sessions.values()):
-                session.tick(now)
-
-    async def _join(self, place: VoicePlace, on_lost: OnLost) -> SoundVoiceClient:
-        if self._closed:
-            raise UnloadedError
-        guild = self._client.get_guild(place.guild_id)
-        channel = guild.get_channel(place.channel_id) if guild else None
-        if guild is None or not isinstance(channel, nextcord.VoiceChannel | nextcord.StageChannel):
-            raise VoiceUnavailableError("The voice channel is gone")
-        check_access(guild, channel)
-        self._spend_a_join()
-        cls = functools.partial(SoundVoiceClient, connector=self._connector, on_lost=on_lost, deaf=self._manners.deaf)
-        client = await channel.connect(timeout=self._play_timeout, reconnect=False, cls=cls)
-        if isinstance(channel, nextcord.StageChannel):
-            await take_the_stage(self._client, channel)
-        return client
-
-    def _spend_a_join(self) -> None:
-        now = time.monotonic()
-        if len(self._joins) == MAX_JOINS and now - self._joins[0] < JOINS_WINDOW:
-            wait = JOINS_WINDOW - (now - self._joins[0])
-            raise VoiceUnavailableError(f"The bot has changed voice channels too often; try again in {wait:.0f} s")
-        self._joins.append(now)
+            for guild_id, session in tuple(self._sessions.items()):
+                try:
+                    session.tick(now)
+                except Exception:  # a boundary: one guild's trouble must not leave the others unwatched
+                    logger.exception("trouble with looking after voice in guild %d", guild_id)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from jeffbot.voice import switchboard
+from jeffbot.voice import joiner
 from staging import EXTENSION, PATIENCE, MakeStage, Stage
 
 LONG = bool(os.environ.get("JEFFBOT_TEST_LONG"))
@@ -85,7 +85,7 @@ async def cycle(stage: Stage) -> None:
 @pytest.mark.discord(gateway_rate_limit=100_000)
 async def test_join_play_leave(make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Joining, playing and leaving again and again holds no more than doing it twice."""
-    monkeypatch.setattr(switchboard, "JOINS_WINDOW", 0.0)
+    monkeypatch.setattr(joiner, "JOINS_WINDOW", 0.0)
     async with make_stage() as stage:
         monkeypatch.setattr(stage.bot.ws._rate_limiter, "get_delay", lambda: 0.0)
         await stage.service.wait_ready()

@@ -114,7 +114,7 @@ async def test_storm(
     stage: Stage, seed: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After any mix of presses, moves, kicks, reloads and vanishing clients a press is heard, and no bug was met."""
-    monkeypatch.setattr("jeffbot.voice.switchboard.JOINS_WINDOW", 0.0)
+    monkeypatch.setattr("jeffbot.voice.joiner.JOINS_WINDOW", 0.0)
     await Storm(stage, seed).rage(STEPS)
 
     await stage.seen(stage.alice.leave()) if stage.alice.channel else None

@@ -14,7 +14,7 @@ from jeffbot.errors import PlaybackCancelledError, UnloadedError
 from jeffbot.sandbox import AES_GCM, XCHACHA20, Permission
 from jeffbot.sandbox.ears import Recording
 from jeffbot.sandbox.ears.opus import SAMPLE_RATE
-from jeffbot.voice.switchboard import MAX_JOINS
+from jeffbot.voice.joiner import MAX_JOINS
 from staging import EXTENSION, PATIENCE, TONES, Connect, MakeStage, Stage, Wire
 
 pytestmark = pytest.mark.play
@@ -264,7 +264,9 @@ async def test_press_and_stop_in_quick_succession_spare_the_gateway(stage: Stage
 
 async def test_too_many_joins_are_refused(stage: Stage, remote: RemoteClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bot changes channels only so often in a minute, for the host's sake, and says so."""
-    monkeypatch.setattr(stage.soundboard.voice, "_joins", deque([time.monotonic()] * MAX_JOINS, maxlen=MAX_JOINS))
+    monkeypatch.setattr(
+        stage.soundboard.voice._joiner, "_joins", deque([time.monotonic()] * MAX_JOINS, maxlen=MAX_JOINS)
+    )
 
     with pytest.raises(RemoteError, match="too often"):
         await remote.play("low")

@@ -207,8 +207,10 @@ def _no_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """No waits for Discord's sake, and short ones for what does not come."""
     monkeypatch.setattr("nextcord.gateway.GatewayRatelimiter.get_delay", lambda _: 0.0)
     monkeypatch.setattr("nextcord.Client.before_identify_hook", _identify_at_once)
-    monkeypatch.setattr("jeffbot.voice.switchboard.JOINS_WINDOW", 0.0)
+    monkeypatch.setattr("jeffbot.voice.joiner.JOINS_WINDOW", 0.0)
     monkeypatch.setattr("jeffbot.voice.client.MOVE_TIMEOUT", 0.1)
+    monkeypatch.setattr("jeffbot.voice.client.RESUMES_WINDOW", 0.0)
+    monkeypatch.setattr("jeffbot.voice.link.STEADY", 0.0)
 
 
 async def _identify_at_once(*_: object, **__: object) -> None:

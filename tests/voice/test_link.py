@@ -10,8 +10,10 @@ import pytest
 from jeffbot.errors import VoiceUnavailableError
 from jeffbot.models import ChannelId, EndReason, GuildId, LinkState, Moved, VoicePlace
 from jeffbot.voice import link as module
+from jeffbot.voice import speaking
+from jeffbot.voice.client import LostError
 from jeffbot.voice.closing import PUT_OUT, Loss, Remedy, loss_of
-from jeffbot.voice.link import GIVE_UP, PLAYING_HELD, RETURN_ONCE, UNHEARD_TIMEOUT, VoiceLink
+from jeffbot.voice.link import GIVE_UP, PLAYING_HELD, RETURN_ONCE, STEADY, UNHEARD_TIMEOUT, VoiceLink
 
 PATIENCE = 10.0
 GENERAL = VoicePlace(GuildId(81), ChannelId(810), "General")
@@ -24,8 +26,9 @@ class FakeClient:
 
     mode = "aead_aes256_gcm_rtpsize"
     encrypted = True
+    decryptable = packets_leave = True
     epoch = listeners = packets_sent = packets_late = 1
-    last_close = None
+    last_close = loss = None
 
     def __init__(self, place: VoicePlace) -> None:
         self.place = SimpleNamespace(id=place.channel_id, name=place.channel)
@@ -53,16 +56,26 @@ class Discord:
         self.trouble: list[Exception] = []
         self.open = asyncio.Event()
         self.open.set()
+        self.turn = asyncio.Event()
+        self.turn.set()
+        self.lets_in = True
         self.lost: Any = None
 
-    async def join(self, place: VoicePlace, lost: Any) -> Any:
+    async def join(self, place: VoicePlace, on_lost: Any) -> Any:
         self.tries += 1
         await self.open.wait()
         if self.trouble:
             raise self.trouble.pop(0)
-        self.lost = lost
+        self.lost = on_lost
         self.clients.append(FakeClient(place))
         return self.clients[-1]
+
+    async def wait_turn(self, guild_id: GuildId) -> None:
+        assert guild_id == GENERAL.guild_id
+        await self.turn.wait()
+
+    def could_join(self, _place: VoicePlace) -> bool:
+        return self.lets_in
 
     def lose(self, loss: Loss = BROKEN) -> None:
         """Break the latest connection."""
@@ -72,10 +85,14 @@ class Discord:
 class Room:
     """A link, and what it said of what plays."""
 
-    def __init__(self, moved: Moved = Moved.FOLLOW) -> None:
+    def __init__(self, moved: Moved = Moved.FOLLOW, play_timeout: float = PATIENCE) -> None:
         self.discord = Discord()
         self.over: list[EndReason] = []
-        self.link = VoiceLink(self.discord.join, self.over.append, moved=moved, play_timeout=PATIENCE)
+        self.back = 0
+        self.link = VoiceLink(self.discord, self.over.append, self.come_back, moved=moved, play_timeout=play_timeout)
+
+    async def come_back(self) -> None:
+        self.back += 1
 
     async def until(self, state: LinkState) -> None:
         async with asyncio.timeout(PATIENCE):
@@ -220,6 +237,120 @@ async def test_closed_meanwhile(room: Room, *, recovering: bool) -> None:
     assert asyncio.all_tasks() <= before
 
 
+async def test_first_join_is_tried_again(room: Room) -> None:
+    """What breaks while a press waits for the channel is tried again; what is refused is refused at once."""
+    room.discord.trouble = [OSError("unreachable"), TimeoutError()]
+    await room.link.bring(GENERAL)
+    assert room.discord.tries == 3
+    room.discord.trouble = [VoiceUnavailableError("The bot lacks the permission to connect")]
+    with pytest.raises(VoiceUnavailableError, match="permission to connect"):
+        await room.link.bring(ATTIC)
+
+    assert (room.discord.tries, room.link.state) == (4, LinkState.IDLE)
+
+
+async def test_first_join_within_its_time() -> None:
+    """A press is told why its channel could not be joined in time."""
+    room = Room(play_timeout=0.05)
+    room.discord.trouble = [OSError("unreachable")] * 1000
+    with pytest.raises(VoiceUnavailableError, match=r"could not be reached \(unreachable\)"):
+        await room.link.bring(GENERAL)
+
+
+async def test_logged_in_anew_while_joining(room: Room) -> None:
+    """A join whose answers will not come, for the bot has another session with Discord now, is begun anew."""
+    room.discord.open.clear()
+    press = asyncio.create_task(room.link.bring(GENERAL))
+    await asyncio.sleep(0)
+    room.link.renew()
+    async with asyncio.timeout(PATIENCE):
+        while room.discord.tries < 2:
+            await asyncio.sleep(0)  # nothing tells of it
+    room.discord.open.set()
+    await press
+
+    assert (room.discord.tries, room.link.state) == (2, LinkState.READY)
+
+
+@pytest.mark.parametrize("anew", [False, True])
+async def test_put_out_while_joining(room: Room, *, anew: bool) -> None:
+    """Who is put out while joining, for the first time or anew, does not come back by itself."""
+    if anew:
+        await room.link.bring(GENERAL)
+    room.discord.trouble = [LostError(PUT_OUT)]
+    if anew:
+        room.discord.lose()
+        await room.until(LinkState.IDLE)
+    else:
+        with pytest.raises(VoiceUnavailableError, match="could not stay in General: put out of the channel"):
+            await room.link.bring(GENERAL)
+
+    assert (room.link.state, room.link.goal is None or not anew) == (LinkState.IDLE, True)
+    assert room.discord.tries == 1 + anew
+
+
+async def test_lost_as_soon_as_joined(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that was over when it came is not taken into use."""
+    monkeypatch.setattr(FakeClient, "loss", PUT_OUT)
+    with pytest.raises(VoiceUnavailableError, match="put out of the channel"):
+        await room.link.bring(GENERAL)
+
+    assert room.link.state is LinkState.IDLE
+
+
+async def test_waits_its_turn(room: Room) -> None:
+    """What is joined anew waits for the main gateway and for presses, however long that takes."""
+    await room.link.bring(GENERAL)
+    room.discord.turn.clear()
+    room.discord.lose()
+    await asyncio.sleep(0.01)  # long enough for a try
+    assert room.discord.tries == 1
+    room.discord.turn.set()
+    await room.until(LinkState.READY)
+
+    assert (room.discord.tries, room.back) == (2, 1)
+
+
+async def test_breaks_again_and_again(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What breaks soon after it was joined is joined anew ever more slowly; what lasted, at once."""
+    monkeypatch.setattr(module, "LAST_RETRY", 60.0)
+    await room.link.bring(GENERAL)
+    for _ in range(4):
+        room.discord.lose()
+        await room.until(LinkState.READY)
+    assert room.link._wait == pytest.approx(module.FIRST_RETRY * 16)
+    room.link._joined_at -= STEADY
+    room.discord.lose()
+    await room.until(LinkState.READY)
+
+    assert room.link._wait == pytest.approx(module.FIRST_RETRY * 2)
+
+
+async def test_fault_of_ours(room: Room, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever goes wrong with joining anew, what plays ends with a reason, and the log tells."""
+    await room.link.bring(GENERAL)
+    room.discord.trouble = [KeyError("a bug")]
+    room.discord.lose()
+    await room.until(LinkState.IDLE)
+
+    assert room.over == [EndReason.FAILED]
+    assert "a bug" in caplog.text
+
+
+async def test_cancelled_while_calling_off(room: Room) -> None:
+    """What stood still has ended, also when the press that called the recovery off is itself taken back."""
+    await room.link.bring(GENERAL)
+    room.discord.open.clear()
+    room.discord.lose()
+    await asyncio.sleep(0.01)  # it is trying
+    press = asyncio.create_task(room.link.bring(ATTIC))
+    await asyncio.sleep(0)
+    press.cancel()
+    await asyncio.wait([press])
+
+    assert room.over == [EndReason.LEFT]
+
+
 # Watched
 
 
@@ -281,6 +412,18 @@ async def test_moved_and_lost_at_once(room: Room) -> None:
     assert room.link.report().channel == "Attic"
 
 
+async def test_way_back_is_shut() -> None:
+    """Told to return, it stays where it was moved to while it would not be let back in."""
+    room = Room(Moved.RETURN)
+    await room.link.bring(GENERAL)
+    room.discord.lets_in = False
+    room.discord.clients[-1].place = SimpleNamespace(id=ATTIC.channel_id, name="Attic")
+    room.link.tick(1.0)
+
+    assert (room.link.state, room.discord.tries) == (LinkState.READY, 1)
+    await room.link.close()
+
+
 async def test_returns() -> None:
     """Told to return, it does so once; a moderator who insists has his way."""
     room = Room(Moved.RETURN)
@@ -300,7 +443,7 @@ async def test_returns() -> None:
 
 async def test_speaks_once(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """Speaking is said before the first packet, held while sounds follow one another, and said to each connection."""
-    monkeypatch.setattr(module, "SPEAKING_HELD", 0.05)
+    monkeypatch.setattr(speaking, "SPEAKING_HELD", 0.05)
     await room.link.bring(GENERAL)
     said = room.discord.clients[0].said
     room.link.speak()

@@ -317,6 +317,7 @@ def test_status_of_nothing() -> None:
             "cipher": None,
             "encrypted": False,
             "decryptable": True,
+            "packets_leave": True,
             "epoch": 0,
             "listeners": 0,
             "last_close": None,
