@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jeffbot.errors import SettingsError
-from jeffbot.models import Mode, Retrigger
+from jeffbot.models import Mode, Moved, Retrigger, TakeAway
 from jeffbot.settings import Settings
 
 GOOD = "a good secret of thirty-two bytes"
@@ -26,6 +26,11 @@ GIVEN: dict[str, tuple[str, object]] = {
     "mode": ("overlap", Mode.OVERLAP),
     "retrigger": ("ignore", Retrigger.IGNORE),
     "volume": ("80", 80.0),
+    "alone_seconds": ("0", 0.0),
+    "idle_seconds": ("600", 600.0),
+    "moved": ("return", Moved.RETURN),
+    "take_away": ("never", TakeAway.NEVER),
+    "deaf": ("No", False),
     "command_group": ("sound-board_1", "sound-board_1"),
     "ffmpeg": ("/opt/ffmpeg", Path("/opt/ffmpeg")),
     "encoders": ("3", 3),
@@ -53,6 +58,11 @@ WRONG: list[tuple[str, object, str]] = [
     ("token_hours", "0", "a number from"),
     ("mode", "louder", "one of replace, overlap, queue, next"),
     ("retrigger", [], "one of restart, overlap, ignore"),
+    ("alone_seconds", "-1", "a number from 0 to 86400"),
+    ("moved", "stay", "one of follow, return"),
+    ("take_away", "yes", "one of always, idle, never"),
+    ("deaf", "maybe", "yes or no"),
+    ("deaf", 1, "yes or no"),
     ("volume", "201", "a number from 0 to 200"),
     ("loudness", "-31", "a number from -30 to -8"),
     ("bitrate", "64", "a whole number from 96 to 128"),
