@@ -22,6 +22,7 @@ from .closing import PUT_OUT, TOLD_TO_LEAVE, Loss, Remedy, loss_of
 from .connector import LEAVE_TIMEOUT, VoiceConnector
 from .gateway import NEW_GROUP_EPOCH, SoundVoiceWebSocket
 from .rtp import MODES, Packetizer, make_seal
+from .udp import PacketSender
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class SoundVoiceClient(nextcord.VoiceClient):
     """
 
     supported_modes = MODES  # type: ignore[assignment]  # Nextcord knows one of them
+    open_sender = PacketSender
 
     def __init__(
         self,
@@ -77,7 +79,7 @@ class SoundVoiceClient(nextcord.VoiceClient):
         """Why it is over; None: it is not."""
         self._deaf = deaf
         self._packetizer = Packetizer()
-        self._udp: socket.socket
+        self._sender: PacketSender | None = None
         self._udp_trouble = False
         self.packets_sent = self.packets_late = 0
         """How many packets have left; how many of them more than a packet's length after they were due."""
@@ -412,6 +414,7 @@ class SoundVoiceClient(nextcord.VoiceClient):
             await asyncio.gather(self._say_goodbye(), self._close_websocket())
         finally:
             self.cleanup()
+            self._close_sender()
             self._close_old_sockets()
             if self.socket:
                 self.socket.close()
@@ -452,10 +455,15 @@ class SoundVoiceClient(nextcord.VoiceClient):
         """Whether what is sent now can be heard."""
         return self._connected.is_set() and (self._audible.is_set() or self._waited)
 
+    def _close_sender(self) -> None:
+        if self._sender:
+            self._sender.close()
+
     def use_key(self) -> None:
         """Send to where the voice server said, encrypted for transport as the session description says."""
-        self._udp = self.socket
-        self._udp.connect((self.endpoint_ip, self.voice_port))
+        self.socket.connect((self.endpoint_ip, self.voice_port))
+        self._close_sender()
+        self._sender = self.open_sender(self.socket)
         self._packetizer.describe(self.ssrc, make_seal(self.mode, bytes(self.secret_key)))
 
     def send(self, frame: bytes, at: Seconds) -> None:
@@ -464,7 +472,8 @@ class SoundVoiceClient(nextcord.VoiceClient):
         sealed = state.encrypt(frame) if state and state.can_encrypt() else frame
         packet = self._packetizer.packet(frame if sealed is None else sealed, at)
         try:
-            self._udp.send(packet)
+            if self._sender:
+                self._sender.send(packet)
         except OSError as error:
             if not self._udp_trouble:
                 logger.warning("voice packets of guild %d do not leave: %s", self.server_id, error)

@@ -164,9 +164,15 @@ def make_channel(bot: nextcord.Client, guild: Any) -> nextcord.VoiceChannel:
     return nextcord.VoiceChannel(state=bot._connection, guild=guild, data=data)
 
 
+def _itself(udp: Any) -> Any:
+    """A fake socket is its own sender."""
+    return udp
+
+
 def make_ours(bot: nextcord.Client, connector: VoiceConnector) -> Connection:
     guild = FakeGuild()
     client = SoundVoiceClient(bot, make_channel(bot, guild), connector=connector)
+    client.open_sender = _itself  # type: ignore[assignment]
     return Connection(client, SoundVoiceWebSocket(None, loop=bot.loop), guild)  # type: ignore[arg-type]
 
 
