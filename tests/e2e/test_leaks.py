@@ -99,9 +99,11 @@ async def test_join_play_leave(make_stage: MakeStage, monkeypatch: pytest.Monkey
         await no_more_than(before)
 
 
-async def test_reload(make_stage: MakeStage) -> None:
+@pytest.mark.discord(gateway_rate_limit=100_000)
+async def test_reload(make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reloading in mid-play again and again holds no more than doing it twice."""
     async with make_stage() as stage:
+        monkeypatch.setattr(stage.bot.ws._rate_limiter, "get_delay", lambda: 0.0)
 
         async def reload() -> None:
             await stage.service.wait_ready()
