@@ -56,7 +56,6 @@ class SoundService:
         self._events = events
         self._defaults = defaults or PlayOptions()
         self._last: dict[GuildId, Sound] = {}
-        """Where it was changed, percent."""
         self._refusals: dict[GuildId, str] = {}
         """Why the last press was not heard, where it was not."""
 

@@ -14,23 +14,20 @@ from typing import Any
 
 import aiohttp
 import nextcord
-from nextcord.voice_client import E2EEState
 
 from ..models import PACKET_SECONDS, Seconds
 from ..tasks import run_until, start_now
-from .closing import PUT_OUT, TOLD_TO_LEAVE, Loss, Remedy, loss_of
+from .closing import NONSENSE, PUT_OUT, TOLD_TO_LEAVE, Loss, Remedy, loss_of
 from .connector import LEAVE_TIMEOUT, VoiceConnector
-from .gateway import NEW_GROUP_EPOCH, SoundVoiceWebSocket
+from .encryption import EncryptedVoiceClient
+from .gateway import SoundVoiceWebSocket
 from .rtp import MODES, Packetizer, make_seal
 from .udp import PacketSender
 
 logger = logging.getLogger(__name__)
 
-type VocalChannel = nextcord.VoiceChannel | nextcord.StageChannel
 type OnLost = Callable[["SoundVoiceClient", Loss], None]
 
-AUDIBLE_TIMEOUT: Seconds = 2.0
-"""How long a first sound waits for end-to-end encryption before it plays all the same."""
 MEND_TIMEOUT: Seconds = 3.0
 """How long resuming, or going on with another voice server, may take."""
 MOVE_TIMEOUT: Seconds = 1.0
@@ -49,7 +46,7 @@ class LostError(ConnectionError):
         self.loss = loss
 
 
-class SoundVoiceClient(nextcord.VoiceClient):
+class SoundVoiceClient(EncryptedVoiceClient):
     """One stay in one voice channel, resumed and moved as Discord asks. What it cannot mend it reports, once.
 
     Pass it to ``channel.connect(cls=…)`` with the rest bound. Nextcord's own :meth:`play` works beside it no more.
@@ -94,92 +91,9 @@ class SoundVoiceClient(nextcord.VoiceClient):
         """Of servers named before, to be closed when nothing waits for them any more."""
         self._resumed_at: deque[Seconds] = deque(maxlen=MAX_RESUMES)
         self._tasks: set[asyncio.Task[None]] = set()
-        self.dave_version = 0
-        """The version of end-to-end encryption that the channel demands; 0: none."""
-        self.epoch = 0
-        """How many keys of end-to-end encryption there have been."""
         self._home: nextcord.Guild = channel.guild
-        self._audible = asyncio.Event()
-        self._waited = False
-        """Nobody is there to agree on a key with, or they have had AUDIBLE_TIMEOUT for it."""
         self._leaving = False
         self._left = asyncio.Event()
-
-    @property
-    def place(self) -> VocalChannel | None:
-        """The voice channel it is in; Nextcord may have lost sight of it."""
-        channel: Any = self.channel
-        return channel if isinstance(channel, nextcord.VoiceChannel | nextcord.StageChannel) else None
-
-    # End-to-end encryption
-
-    async def wait_audible(self, timeout: Seconds) -> bool:
-        """Wait until packets can be encrypted as the channel demands; False when that takes longer.
-
-        What is sent earlier goes out in clear, and end-to-end encrypted listeners drop it.
-        """
-        if not self._audible.is_set() and not self.listeners:
-            return True  # there is nobody to agree on a key with
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await self._audible.wait()
-        return self._audible.is_set()
-
-    @property
-    def listeners(self) -> int:
-        """How many others are in the channel, as far as either gateway has told."""
-        told = self.e2ee_state._recognised_users if self.e2ee_state else set()
-        seen = self.place.voice_states if self.place else {}
-        return len({*told, *seen} - {self.user.id})
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether what it sends is end-to-end encrypted."""
-        return self.dave_version > 0 and self.e2ee_state is not None and self.e2ee_state.can_encrypt()
-
-    @property
-    def decryptable(self) -> bool:
-        """Whether those who listen have the key, if there is to be one."""
-        return self._audible.is_set() or self.listeners == 0
-
-    @property
-    def packets_leave(self) -> bool:
-        """Whether the network took the last packet."""
-        return not self._udp_trouble
-
-    @property
-    def heard(self) -> bool:
-        """Whether those who listen can hear what it sends, as far as can be known here."""
-        return self._connected.is_set() and self.decryptable and self.packets_leave
-
-    def make_encryptor(self) -> None:
-        """Have an encryptor, if without a key yet; also in a channel that begins without encryption."""
-        import dave  # noqa: PLC0415 - a host without it is told so before any voice is joined
-
-        if self.e2ee_state and self.e2ee_state._encryptor is None:
-            encryptor = self.e2ee_state._encryptor = dave.Encryptor()
-            encryptor.assign_ssrc_to_codec(self.ssrc, dave.Codec.opus)
-
-    def note_encryption(self) -> None:
-        """Look again whether packets can be encrypted as the channel demands."""
-        state = self.e2ee_state
-        if self.dave_version == 0 or state is None or state.can_encrypt():
-            self._audible.set()
-        else:
-            self._audible.clear()
-
-    async def join_new_group(self) -> None:
-        """Answer op 24: a new MLS group is being made; send a key package for it.
-
-        The old key stays in use until the transition to the new group is executed; those announced for the old group
-        are void.
-        """
-        state, version = self.e2ee_state, self.dave_version
-        if state is None or version == 0:
-            return
-        self.make_encryptor()
-        state._prepared_transitions.clear()
-        await state.prepare_epoch(NEW_GROUP_EPOCH, version)
 
     # Connecting
 
@@ -225,18 +139,16 @@ class SoundVoiceClient(nextcord.VoiceClient):
         socket open.
         """
         self._connected.clear()
-        self._audible.clear()
-        self._waited = False
         if self.ws:
             await _briefly(self.ws.close())
-            self.e2ee_state, self.dave_version = E2EEState(self) if self.e2ee_state else None, 0
+        self.forget_group()
         self._close_old_sockets()
         self.ws = await SoundVoiceWebSocket.from_client(self)
         while self.ws.secret_key is None:
             await self.ws.poll_event()
         self._server_news = False
         self._connected.set()
-        self._spawn(self._wait_once(), "jeffbot key")
+        self._spawn(self.wait_once(), "jeffbot key")
         if self._speaking:
             self._say_speaking()
 
@@ -256,10 +168,6 @@ class SoundVoiceClient(nextcord.VoiceClient):
         if task.cancelled():
             raise LostError(self.loss or TOLD_TO_LEAVE)
         task.result()
-
-    async def _wait_once(self) -> None:
-        await self.wait_audible(AUDIBLE_TIMEOUT)
-        self._waited = True
 
     async def voice_connect(self) -> None:
         """Ask for the channel; deafened, nobody reads what others say."""
@@ -313,9 +221,12 @@ class SoundVoiceClient(nextcord.VoiceClient):
         Mends: whatever ends this task leaves a client that says it is connected and playing; a session is resumed on
         the closed socket; a move is met with leaving and joining anew after up to 2 s.
         """
-        loss = await self._lost()
-        while await self._mend(loss):
-            loss = await self._lost()
+        try:
+            while await self._mend(loss := await self._lost()):
+                pass
+        except Exception:  # a boundary: nonsense from the gateway must not leave the guild silent
+            logger.exception("trouble with the voice gateway of guild %d", self.server_id)
+            loss = NONSENSE
         if loss.remedy is Remedy.MOVE:
             put_out = self._main_gateway_is_open() and not self._server_news
             loss = loss._replace(remedy=Remedy.NONE if put_out else Remedy.REJOIN)
@@ -334,9 +245,6 @@ class SoundVoiceClient(nextcord.VoiceClient):
             loss = loss_of(error.code)
         except (aiohttp.ClientError, TimeoutError, OSError):
             loss = loss_of(None)
-        except Exception:  # a boundary: nonsense from the gateway must not leave the guild silent
-            logger.exception("trouble with the voice gateway of guild %d", self.server_id)
-            loss = Loss(Remedy.REJOIN, "the voice gateway sent what makes no sense")
         self.last_close = loss.words
         return loss
 
@@ -353,8 +261,6 @@ class SoundVoiceClient(nextcord.VoiceClient):
                 return True
         except _TROUBLE as error:
             logger.info("voice of guild %d cannot go on with its session: %r", self.server_id, error)
-        except Exception:  # a boundary: as in _lost
-            logger.exception("trouble with the voice gateway of guild %d", self.server_id)
         return False
 
     def _may_resume(self) -> bool:
@@ -453,7 +359,17 @@ class SoundVoiceClient(nextcord.VoiceClient):
     @property
     def ready(self) -> bool:
         """Whether what is sent now can be heard."""
-        return self._connected.is_set() and (self._audible.is_set() or self._waited)
+        return self._connected.is_set() and self.may_send
+
+    @property
+    def packets_leave(self) -> bool:
+        """Whether the network took the last packet."""
+        return not self._udp_trouble
+
+    @property
+    def heard(self) -> bool:
+        """Whether those who listen can hear what it sends, as far as can be known here."""
+        return self._connected.is_set() and self.decryptable and self.packets_leave
 
     def _close_sender(self) -> None:
         if self._sender:
@@ -468,9 +384,7 @@ class SoundVoiceClient(nextcord.VoiceClient):
 
     def send(self, frame: bytes, at: Seconds) -> None:
         """Send 20 ms of Opus, due at this time of the monotonic clock. A packet that the network refuses is lost."""
-        state = self.e2ee_state
-        sealed = state.encrypt(frame) if state and state.can_encrypt() else frame
-        packet = self._packetizer.packet(frame if sealed is None else sealed, at)
+        packet = self._packetizer.packet(self.encrypt(frame), at)
         try:
             if self._sender:
                 self._sender.send(packet)

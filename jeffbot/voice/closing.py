@@ -50,6 +50,7 @@ STALE_TOKEN = 4004
 PUT_OUT = Loss(Remedy.NONE, "put out of the channel")
 TOLD_TO_LEAVE = Loss(Remedy.NONE, "another part of the bot left the channel")
 SESSION_GONE = Loss(Remedy.REJOIN, "the bot's session with Discord was made anew")
+NONSENSE = Loss(Remedy.REJOIN, "the voice gateway sent what makes no sense")
 UNHEARD = Loss(Remedy.REJOIN, "nothing of what was sent could be heard")
 RETURN = Loss(Remedy.REJOIN, "moved to another channel")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import nextcord
 
 from ..models import LinkState, UserId, VoiceReport
-from .client import VocalChannel
+from .encryption import VocalChannel
 from .manners import is_full, lacking_permissions, why_mute
 
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 from nextcord.gateway import DiscordVoiceWebSocket
 
 from ..models import Seconds
+from .encryption import NEW_GROUP_EPOCH
 from .rtp import MODES
 
 if TYPE_CHECKING:
     from .client import SoundVoiceClient
 
-NEW_GROUP_EPOCH = 1
-"""The epoch with which op 24 announces a new MLS group (Discord: Voice Connections, "DAVE Protocol")."""
 HEARTBEAT_TIMEOUT: Seconds = 15.0
 """After how long without an answer to heartbeats, sent every 5 s at least, a connection is taken for broken."""
 DISCOVERY_RETRY: Seconds = 0.25

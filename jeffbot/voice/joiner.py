@@ -11,8 +11,9 @@ import nextcord
 
 from ..errors import UnloadedError, VoiceUnavailableError
 from ..models import GuildId, Seconds, VoicePlace
-from .client import OnLost, SoundVoiceClient, VocalChannel
+from .client import OnLost, SoundVoiceClient
 from .connector import VoiceConnector
+from .encryption import VocalChannel
 from .manners import check_access, is_full, lacking_permissions
 
 MAX_JOINS = 40

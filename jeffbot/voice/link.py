@@ -17,8 +17,9 @@ import nextcord
 from ..errors import UnloadedError, VoiceTakenError, VoiceUnavailableError
 from ..models import ChannelId, EndReason, GuildId, LinkState, Moved, Seconds, VoicePlace, VoiceReport
 from ..tasks import run_until, start_now
-from .client import AUDIBLE_TIMEOUT, LostError, OnLost, SoundVoiceClient, VocalChannel
+from .client import LostError, OnLost, SoundVoiceClient
 from .closing import RETURN, SESSION_GONE, STALE_TOKEN, UNHEARD, Loss, Remedy, loss_of
+from .encryption import AUDIBLE_TIMEOUT, VocalChannel
 from .speaking import Speaking
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import nextcord
 
 from ..errors import BusyElsewhereError, VoiceTakenError, VoiceUnavailableError
 from ..models import Manners, Seconds, TakeAway
-from .client import VocalChannel
+from .encryption import VocalChannel
 
 logger = logging.getLogger(__name__)
 

@@ -32,8 +32,8 @@ from ..models import (
 )
 from ..playback import Playback, PlaybackEvent, SoundEnded, SoundStarted
 from ..tasks import start_now
-from .client import VocalChannel
 from .clock import VoiceClock
+from .encryption import VocalChannel
 from .link import PLAYING_HELD, VoiceLink, Ways
 from .manners import Stay, check_taking_away, is_suppressed_for_nothing, take_the_stage, why_mute
 from .player import Player, Track

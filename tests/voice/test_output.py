@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from jeffbot.voice import client as module
+from jeffbot.voice import encryption as module
 from jeffbot.voice.client import SoundVoiceClient
 from jeffbot.voice.connector import VoiceConnector
 from voice.fakes import Connection, FakeUdp, logged_in_bot, make_ours, ours_of, set_key
@@ -79,7 +79,7 @@ async def test_ready(ours: Connection, client: SoundVoiceClient, monkeypatch: py
     await ours.describe_session(dave_version=1)
     assert not client.ready
     monkeypatch.setattr(module, "AUDIBLE_TIMEOUT", 0.0)
-    await client._wait_once()
+    await client.wait_once()
     assert client.ready
     client._waited = False
     set_key(ours, key=True)
