@@ -56,7 +56,7 @@ demo: $(VENV)/.ready
 	@$(VENV)/bin/jeffbot demo $(if $(WAV),--wav $(WAV)) $(if $(PORT),--port $(PORT))
 
 test: setup peers tests/node/node_modules
-	@$(RUN) pytest $(ARGS)
+	@$(RUN) pytest -n 2 $(ARGS)
 
 test-313: .venv313/.tools
 	@.venv313/bin/python -m pytest -m play $(ARGS)

@@ -26,7 +26,7 @@ from jeffbot.audio.bank import SoundBank
 from jeffbot.audio.cache import Cache
 from jeffbot.audio.encoder import Encoder
 from jeffbot.audio.ffmpeg import FFmpeg, find_ffmpeg
-from jeffbot.library.catalog import shipped_sounds
+from jeffbot.library.folder import shipped_sounds
 from jeffbot.models import Sound
 from jeffbot.settings import Settings
 
@@ -87,7 +87,11 @@ def measure_speed(folder: Path, runs: int, minutes: float) -> dict[str, dict[str
     """A clip of 2 s often, a long file a few times, all on one core."""
     ffmpeg = FFmpeg(Path(FFMPEG), timeout=600, max_seconds=7200)
     encoder = Encoder(ffmpeg, folder, max_seconds=7200, loudness=-16, bitrate=96)
-    works = {"jeffbot": encoder.encode, "ffmpeg alone": ffmpeg_alone, "jeffbot, first packet": first_packet(encoder)}
+    works: dict[str, Callable[[Path], object]] = {
+        "jeffbot": encoder.encode,
+        "ffmpeg alone": ffmpeg_alone,
+        "jeffbot, first packet": first_packet(encoder),
+    }
     figures = {}
     for seconds, count in ((2.0, runs), (minutes * 60, 3)):
         file = make_source(folder, seconds)
@@ -109,7 +113,7 @@ async def measure_memory(folder: Path, count: int) -> dict[str, float]:
         file = folder / f"{number}.wav"
         file.write_bytes(content + number.to_bytes(4))
         cache.write(hashlib.sha256(file.read_bytes()).hexdigest(), entry)
-        sounds.append(Sound(file.name, file.name, str(file), file.stat().st_size, file.stat().st_mtime_ns))
+        sounds.append(Sound(file.name, file.name, str(file.parent), file.stat().st_size, file.stat().st_mtime_ns))
     async with SoundBank.of(settings) as bank:
         await bank.prepare(sounds[: len(files)])  # what the first sounds bring along is no cost of the others
         before = resident()

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 import nextcord
 
 from .audio.bank import SoundBank
-from .errors import FFmpegMissingError, LibopusMissingError
+from .audio.loudness import Level
+from .errors import FFmpegMissingError, LibopusMissingError, StoreError
 from .events import EventHub
+from .keeping import files_of
 from .library.catalog import Catalog
-from .models import PlayOptions
+from .models import PlayOptions, Seconds, Sound
 from .service import SoundService
 from .settings import Settings
+from .store.store import Store
+from .store.values import Kept, Measured
 from .voice.switchboard import Switchboard
 from .ws.secret import Secret
 
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
     from .ws.server import Server
 
 logger = logging.getLogger(__name__)
+
+SETTLE_EVERY: Seconds = 3600.0
+"""How often the library is put in order: the bin emptied of what is too old."""
 
 
 class Soundboard:
@@ -35,14 +42,31 @@ class Soundboard:
     def __init__(self, client: nextcord.Client, settings: Settings, secret: Secret) -> None:
         self._settings = settings
         self._secret = secret
-        self._catalog = Catalog(settings.sounds_dir)
+        self._store = Store(settings.data_dir, audit_days=settings.audit_days, plays_days=settings.plays_days)
+        self._store_changed = asyncio.Event()
+        self._store.subscribe(self._store_changed.set)
         self._bank = SoundBank.of(settings)
+        self._bank.subscribe(self._keep_measured)
+        self._catalog = Catalog(settings.sounds_dir, self._store, self._recall)
         self._library_changed = asyncio.Event()
         self._catalog.subscribe(self._library_changed.set)
         events = EventHub()
-        self.voice = Switchboard(client, events.publish, manners=settings.manners, play_timeout=settings.play_timeout)
-        defaults = PlayOptions(settings.mode, settings.retrigger, settings.volume)
-        self.service = SoundService(self._catalog, self._bank, self.voice, events, defaults)
+        self.voice = Switchboard(
+            client,
+            events.publish,
+            manners=settings.manners,
+            play_timeout=settings.play_timeout,
+            prefers_native=lambda guild_id: self.service.guilds.settings(guild_id).native,
+        )
+        self.service = SoundService(
+            catalog=self._catalog,
+            bank=self._bank,
+            voice=self.voice,
+            store=self._store,
+            events=events,
+            files=files_of(settings, self._catalog.folder, self._bank),
+            defaults=PlayOptions(settings.mode, settings.retrigger, settings.volume),
+        )
         self._began = asyncio.Event()
 
     async def run(self, until: asyncio.Event) -> None:
@@ -50,17 +74,20 @@ class Soundboard:
         self._serving: asyncio.Future[Server] = asyncio.get_running_loop().create_future()
         self._began.set()
         async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(self._store)
             await stack.enter_async_context(self._catalog)
             await stack.enter_async_context(self._bank)
             await stack.enter_async_context(self.voice)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             jobs = [
                 tasks.create_task(self._keep_catalog(), name="jeffbot catalog"),
+                tasks.create_task(self._keep_loaded(), name="jeffbot people"),
                 tasks.create_task(self._keep_encoded(), name="jeffbot encoding"),
                 tasks.create_task(self._serve(), name="jeffbot server"),
                 tasks.create_task(_in_thread(_preload), name="jeffbot preload"),
             ]
             stack.callback(self._serving.cancel)
+            stack.callback(self.service.entrances.close)
             await until.wait()
             for job in jobs:
                 job.cancel()
@@ -90,9 +117,35 @@ class Soundboard:
             auth_timeout=settings.auth_timeout,
         )
 
+    def _recall(self, kept: Kept) -> None:
+        """Have the bank know what is known of a content; called in a thread."""
+        if kept.content_hash and kept.length:
+            self._bank.recall(kept.sound, kept.content_hash, kept.length)
+
+    def _keep_measured(self, sound: Sound, content_hash: str, length: Seconds, level: Level | None) -> None:
+        loudness = level.loudness if level else None
+        if sound.id:
+            self._store.later(Measured(sound.id, sound.size, sound.modified_ns, content_hash, length, loudness))
+
     async def _keep_catalog(self) -> None:
+        with contextlib.suppress(StoreError):  # the store has told of it; presses go by what guilds and people have set
+            await self.service.load()
         await self._catalog.open()
         await self._catalog.watch()
+
+    async def _keep_loaded(self) -> None:
+        """Have at hand what guilds and people have set, as it is in the store."""
+        self._store_changed.set()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._store_changed.wait(), SETTLE_EVERY)
+            self._store_changed.clear()
+            try:
+                await self.service.load()
+                await self.service.library.settle()
+            except StoreError as error:
+                if self._store.trouble is None:  # else the store has told of it, and tells when it can be used again
+                    logger.warning("the library could not be put in order: %s", error.reason)
 
     async def _keep_encoded(self) -> None:
         try:
@@ -102,7 +155,17 @@ class Soundboard:
         while True:
             await self._library_changed.wait()
             self._library_changed.clear()
-            await self._bank.prepare(self._catalog.sounds)
+            await self._bank.prepare(await self._most_played_first())
+
+    async def _most_played_first(self) -> list[Sound]:
+        sounds = [*self._catalog.all_sounds]
+        try:
+            favoured = await self._store.read(lambda records: records.sounds.most_played())
+        except StoreError:
+            return sounds
+        places = {sound_id: place for place, sound_id in enumerate(favoured)}
+        others = len(places)
+        return await _in_thread(lambda: sorted(sounds, key=lambda sound: places.get(sound.id, others)))
 
     async def _serve(self) -> None:
         settings = self._settings

@@ -9,11 +9,16 @@ Inner layers raise; each door translates once: the WebSocket replies ``code`` an
     ├── SoundNotFoundError      sound_not_found
     ├── NoSoundsError           no_sounds
     ├── NoVoiceChannelError     no_voice_channel
+    ├── ForbiddenError          forbidden
+    ├── BadDetailsError         invalid_field
+    ├── AlreadyExistsError      already_exists
+    ├── StoreError
     └── PlaybackError           the action's own: play_error, random_error
         ├── UnplayableSoundError
         ├── LibopusMissingError
         ├── VoiceUnavailableError
         │   ├── BusyElsewhereError
+        │   ├── NativeSoundboardError
         │   └── VoiceTakenError
         ├── PlaybackCancelledError
         ├── PlaybackTimeoutError
@@ -42,6 +47,8 @@ class ErrorCode(enum.StrEnum):
     ACTION_ERROR = "action_error"
     MISSING_FILENAME = "missing_filename"
     INVALID_FIELD = "invalid_field"  # of those that the first protocol did not have
+    FORBIDDEN = "forbidden"
+    ALREADY_EXISTS = "already_exists"
     SOUND_NOT_FOUND = "sound_not_found"
     NO_VOICE_CHANNEL = "no_voice_channel"
     NO_SOUNDS = "no_sounds"
@@ -97,6 +104,36 @@ class NoVoiceChannelError(SoundboardError):
         super().__init__("User must be in a voice channel")
 
 
+class ForbiddenError(SoundboardError):
+    """Someone asked for what is for others to do; the sentence says for whom."""
+
+    code = ErrorCode.FORBIDDEN
+
+
+class BadDetailsError(SoundboardError):
+    """What someone wants a sound, a guild or an entrance to be like is not allowed; the sentence says what is."""
+
+    code = ErrorCode.INVALID_FIELD
+
+
+class AlreadyExistsError(SoundboardError):
+    """The library has a sound of the very same content."""
+
+    code = ErrorCode.ALREADY_EXISTS
+
+    def __init__(self, title: str) -> None:
+        super().__init__(f'The very same sound is here already: "{printable(title)}"')
+        self.title = title
+
+
+class StoreError(SoundboardError):
+    """What is kept in the database cannot be read or changed now."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"What is kept cannot be used now: {reason}")
+        self.reason = reason
+
+
 class PlaybackError(SoundboardError):
     """A sound exists and someone would hear it, but it cannot be played."""
 
@@ -137,6 +174,10 @@ class VoiceTakenError(VoiceUnavailableError):
 
     def __init__(self) -> None:
         super().__init__("Another part of this bot is using voice in this server")
+
+
+class NativeSoundboardError(VoiceUnavailableError):
+    """Discord's own soundboard cannot be read or played; ``str(error)`` says why."""
 
 
 class PlaybackCancelledError(PlaybackError):

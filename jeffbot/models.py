@@ -4,7 +4,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import NewType
+from typing import NamedTuple, NewType
 
 import msgspec
 
@@ -12,6 +12,9 @@ UserId = NewType("UserId", int)
 GuildId = NewType("GuildId", int)
 ChannelId = NewType("ChannelId", int)
 Seconds = float
+
+SOMEONE = UserId(0)
+"""Stands for who brought a sound and is not known, or had themselves erased since: managers can delete it."""
 
 PACKET_SECONDS: Seconds = 0.02
 """What one Opus packet lasts (Discord: Voice Connections, "Encrypting and Sending Voice")."""
@@ -22,34 +25,15 @@ def duration_of(packets: Sequence[bytes]) -> Seconds:
     return round(len(packets) * PACKET_SECONDS, 2)
 
 
-class Sound(msgspec.Struct, frozen=True, gc=False):
-    """A sound file of the library; not looked at by the garbage collector, which 100 000 of them would keep busy."""
+class Standing(enum.IntEnum):
+    """What someone may do beyond what everybody may."""
 
-    name: str
-    """File name with extension, unique in the library; the path where two files of one name would clash."""
-    path: str
-    """Place below the library folder, with forward slashes."""
-    location: str
-    """Path on this machine; never shown to anyone."""
-    size: int
-    """Bytes."""
-    modified_ns: int
-    """Time of last change, nanoseconds since the epoch."""
-
-    @property
-    def file(self) -> Path:
-        """Its place on this machine."""
-        return Path(self.location)
-
-    @property
-    def title(self) -> str:
-        """What people are shown."""
-        return self.name
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """The subfolders it lies in, outermost first."""
-        return PurePosixPath(self.path).parts[:-1]
+    MEMBER = 0
+    """Play, and look after what is their own."""
+    MANAGER = 1
+    """Look after a guild's own sounds, its settings and its members' entrances."""
+    OPERATOR = 2
+    """All that, in every guild, and the shared sounds: who runs the bot, and its other cogs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +43,7 @@ class Caller:
     user_id: UserId
     guild_id: GuildId | None = None
     """The one guild they may act on; None: whichever they are in voice in."""
+    standing: Standing = Standing.MEMBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +86,90 @@ MAX_GAIN = 24.0
 """Decibels, up or down."""
 
 
+class Trim(NamedTuple):
+    """Which part of a file is played."""
+
+    start: Seconds
+    end: Seconds | None
+    """Counted from the file's beginning, too; None: all the rest."""
+
+
+WHOLE = Trim(0.0, None)
+
+
+class Details(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What people say of a sound; :func:`jeffbot.library.details.check` says what is allowed."""
+
+    title: str = ""
+    """What people are shown; empty: the file's name."""
+    aliases: tuple[str, ...] = ()
+    """Other names it is found by."""
+    emoji: str = ""
+    """One Unicode emoji, or one of Discord's (``<:name:id>``)."""
+    colour: int | None = None
+    """0xRRGGBB."""
+    tags: tuple[str, ...] = ()
+    """Beside those it has from the folders it lies in."""
+    gain: float = 0.0
+    """Decibels it is played louder or softer."""
+    trim_start: Seconds = 0.0
+    """What is left out of its beginning."""
+    trim_end: Seconds | None = None
+    """Where it ends, counted from the file's beginning; None: where the file does."""
+    retrigger: Retrigger | None = None
+    """None: as the guild has it."""
+
+    @property
+    def trim(self) -> Trim:
+        """Which part of the file is played."""
+        return Trim(self.trim_start, self.trim_end)
+
+
+_PLAIN = Details()
+
+
+class Sound(msgspec.Struct, frozen=True, gc=False):
+    """A sound file of the library; not looked at by the garbage collector, which 100 000 of them would keep busy."""
+
+    name: str
+    """File name with extension, unique in its library; the path where two files of one name would clash."""
+    path: str
+    """Place below the folder of its library, with forward slashes."""
+    folder: str
+    """Path of that folder on this machine; never shown to anyone."""
+    size: int
+    """Bytes."""
+    modified_ns: int
+    """Time of last change, nanoseconds since the epoch."""
+    guild_id: GuildId | None = None
+    """Whose library it is in; None: the one that all guilds share."""
+    id: int = 0
+    """Its number in the store, which stays when the file is renamed; 0: the store does not know it yet."""
+    details: Details = _PLAIN
+    uploader_id: UserId | None = None
+    """Who brought it; SOMEONE: that is not known; None: it was put into the folder."""
+    created_at: float = 0.0
+    """When it was first seen, seconds since the epoch."""
+    native_id: int | None = None
+    """Its id on the guild's own soundboard, Discord's, where it came from; None: it is not there."""
+
+    @property
+    def file(self) -> Path:
+        """Its place on this machine."""
+        return Path(self.folder, self.path)
+
+    @property
+    def title(self) -> str:
+        """What people are shown."""
+        return self.details.title or self.name
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The subfolders it lies in, outermost first, and what people call its kind."""
+        folders = PurePosixPath(self.path).parts[:-1]
+        return *folders, *(tag for tag in self.details.tags if tag not in folders)
+
+
 @dataclass(frozen=True, slots=True)
 class PlayOptions:
     """How a sound is to be played.
@@ -115,6 +184,8 @@ class PlayOptions:
     """Percent of amplitude, 0 to 200."""
     gain: float = 0.0
     """Decibels beside it, -24 to 24."""
+    counted: bool = True
+    """Whether it is counted as played, as presses are."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.volume <= MAX_VOLUME:
@@ -126,6 +197,21 @@ class PlayOptions:
     def factor(self) -> float:
         """What samples are multiplied with."""
         return self.volume / 100 * 10 ** (self.gain / 20)
+
+
+class NativeSound(NamedTuple):
+    """A sound of Discord's own soundboard."""
+
+    id: int
+    name: str
+    volume: float = 1.0
+    """0 to 1."""
+    emoji: str = ""
+    """As it is written in a message: ``🔊`` or ``<:name:id>``; empty: none."""
+    available: bool = True
+    """Whether it can be played; not where the guild has lost the boosts it takes."""
+    guild_id: GuildId | None = None
+    """None: everybody has it."""
 
 
 class Moved(enum.StrEnum):

@@ -15,12 +15,14 @@ class Playback:
     It begins once and then ends once, or ends without having begun.
     """
 
-    def __init__(self, sound: Sound, user_id: UserId, place: VoicePlace) -> None:
+    def __init__(self, sound: Sound, user_id: UserId, place: VoicePlace, *, counted: bool = True) -> None:
         self.id = uuid.uuid4().hex
         self.sound = sound
         self.user_id = user_id
         """Who pressed."""
         self.place = place
+        self.counted = counted
+        """Whether it is a press that someone wants counted: entrances are not."""
         self.started_at: float | None = None
         """When its first packet left, seconds since the epoch; None while it waits."""
         self.reason: EndReason | None = None

@@ -4,34 +4,8 @@ from collections.abc import Awaitable, Coroutine
 from typing import Any, Protocol
 
 from .audio.clip import Clip
-from .models import GuildId, PlayOptions, Seconds, Sound, UserId, VoicePlace, VoiceReport
+from .models import GuildId, NativeSound, PlayOptions, Seconds, Sound, UserId, VoicePlace, VoiceReport
 from .playback import Playback
-
-
-class Catalog(Protocol):
-    """Which sounds exist."""
-
-    @property
-    def sounds(self) -> tuple[Sound, ...]:
-        """Every sound, sorted by name."""
-        ...
-
-    @property
-    def version(self) -> int:
-        """Grows with every change of the sounds."""
-        ...
-
-    async def wait_scanned(self) -> None:
-        """Wait until the sounds are known."""
-        ...
-
-    def find(self, name: str) -> Sound:
-        """The sound of this name, or SoundNotFoundError."""
-        ...
-
-    def search(self, text: str, limit: int) -> list[Sound]:
-        """At most ``limit`` sounds whose name has the text in it, best first."""
-        ...
 
 
 class Progress(Protocol):
@@ -74,6 +48,11 @@ class Session(Protocol):
         ...
 
     @property
+    def place(self) -> VoicePlace | None:
+        """That channel."""
+        ...
+
+    @property
     def voice(self) -> VoiceReport:
         """How the voice connection is."""
         ...
@@ -99,6 +78,14 @@ class Session(Protocol):
         """Play in its turn; returns when the first packet has left, or the sound waits."""
         ...
 
+    async def play_native(self, sound: Sound, user_id: UserId, place: VoicePlace, *, counted: bool = True) -> Playback:
+        """Have Discord's own soundboard play a sound it has, or VoiceUnavailableError."""
+        ...
+
+    async def refresh(self) -> None:
+        """Deafen itself, or no more, as the guild has it now."""
+        ...
+
     def stop(self, playback_id: str | None = None) -> None:
         """End one sound; or all, and what waits to begin."""
         ...
@@ -121,8 +108,25 @@ class Session(Protocol):
         ...
 
 
+class Native(Protocol):
+    """Discord's own soundboard."""
+
+    async def list_sounds(self, guild_id: GuildId, *, refresh: bool = False) -> tuple[NativeSound, ...]:
+        """The sounds of a guild, or NativeSoundboardError."""
+        ...
+
+    async def download(self, sound: NativeSound) -> bytes:
+        """A sound's file, or NativeSoundboardError."""
+        ...
+
+
 class Voice(Protocol):
     """Who is where, and the guilds' sessions."""
+
+    @property
+    def native(self) -> Native:
+        """Discord's own soundboard."""
+        ...
 
     def place_of(self, user_id: UserId, guild_id: GuildId | None) -> VoicePlace | None:
         """The voice channel a user is in, in that guild or in any."""

@@ -152,6 +152,17 @@ class Settings:
     memory_mib: int = _setting(256, _number(int, 1, 1 << 20))
     """How many MiB of encoded sounds are kept in memory; the least recently used are read from disk again."""
 
+    audit_days: float = _setting(90.0, _number(float, 0, 36_500))
+    """How many days it is kept who changed what; 0: for ever."""
+    plays_days: float = _setting(0.0, _number(float, 0, 36_500))
+    """How many days it is kept who played what and when; 0: for ever. How often sounds were played stays."""
+    upload_mib: int = _setting(10, _number(int, 1, 1 << 10))
+    """The largest file that people may add, MiB."""
+    upload_seconds: float = _setting(300.0, _number(float, 1, 24 * 3600))
+    """The longest sound that people may add, seconds."""
+    downloads: bool = _setting(False, _flag)  # noqa: FBT003 - the default of a setting
+    """Whether people may add sounds by a link to them."""
+
     @property
     def manners(self) -> Manners:
         """How the bot behaves in voice channels."""

@@ -15,7 +15,7 @@ from jeffbot.sandbox import Sandbox
 from jeffbot.sandbox.nextcord_host import make_bot, running
 from staging import COMMANDS, EXTENSION, SECRET, TONES, MakeStage, Stage, write_tone
 
-pytest_plugins = ["jeffbot.sandbox.testing"]
+pytest_plugins = ["jeffbot.sandbox.testing", "workers"]
 
 
 @pytest.fixture(autouse=True)
@@ -28,8 +28,8 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def encoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder that tests share, so that each tone is encoded once per run."""
-    return tmp_path_factory.mktemp("data")
+    """A folder of encoded sounds that tests share, so that each tone is encoded once per run."""
+    return tmp_path_factory.mktemp("opus")
 
 
 @pytest.fixture
@@ -41,11 +41,20 @@ def sounds_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def extras(sounds_dir: Path, encoded: Path) -> dict[str, object]:
+def data_dir(tmp_path: Path, encoded: Path) -> Path:
+    """A data folder of the test's own, but for the encoded sounds."""
+    folder = tmp_path / "kept"
+    folder.mkdir(mode=0o700)
+    (folder / "opus").symlink_to(encoded)
+    return folder
+
+
+@pytest.fixture
+def extras(sounds_dir: Path, data_dir: Path) -> dict[str, object]:
     """Settings for a soundboard on a free port of the loopback interface."""
     return {
         "sounds_dir": sounds_dir,
-        "data_dir": encoded,
+        "data_dir": data_dir,
         "ws_host": "127.0.0.1",
         "ws_port": 0,
         "jwt_secret": SECRET,

@@ -16,8 +16,9 @@ import pytest
 from jeffbot.audio.cache import Entry
 from jeffbot.audio.encoder import Encoder
 from jeffbot.errors import UnloadedError
-from jeffbot.library import catalog as catalog_module
 from jeffbot.library.catalog import Catalog
+from jeffbot.library.folder import SoundsFolder
+from jeffbot.models import Trim
 from staging import EXTENSION, PATIENCE, MakeStage, Stage, Wire
 
 
@@ -52,10 +53,10 @@ async def test_one_odd_file(make_stage: MakeStage, monkeypatch: pytest.MonkeyPat
     """A file at which encoding fails in a way nobody thought of costs that file alone."""
     encode = Encoder.encode
 
-    def fail_at_one(self: Encoder, file: Path) -> Entry:
+    def fail_at_one(self: Encoder, file: Path, trim: Trim) -> Entry:
         if file.name == "high.wav":
             raise RuntimeError("nobody thought of it")
-        return encode(self, file)
+        return encode(self, file, trim)
 
     monkeypatch.setattr(Encoder, "encode", fail_at_one)
     async with make_stage(data_dir=tmp_path / "data", encoders=1) as stage, signed_in(stage) as wire:
@@ -114,15 +115,15 @@ async def test_cancelled_from_outside(make_stage: MakeStage) -> None:
 
 async def test_unloaded_during_the_first_scan(make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A press that waits for the first scan is told when the soundboard is unloaded, before that scan has ended."""
-    scan = catalog_module._scan
+    scan = SoundsFolder.walk
     begun, release = threading.Event(), threading.Event()
 
-    def slow_scan(folder: Path) -> Any:
+    def slow_scan(folder: SoundsFolder) -> Any:
         begun.set()
         release.wait(PATIENCE)
         return scan(folder)
 
-    monkeypatch.setattr(catalog_module, "_scan", slow_scan)
+    monkeypatch.setattr(SoundsFolder, "walk", slow_scan)
     async with make_stage() as stage:
         try:
             assert await asyncio.to_thread(begun.wait, PATIENCE)

@@ -1,8 +1,9 @@
 """What the soundboard does, whoever asks and whatever lies below it."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,7 +33,10 @@ from jeffbot.models import (
     VoiceReport,
 )
 from jeffbot.playback import Encoding, Playback
-from jeffbot.service import OWN_VOLUME, RANDOM_TRIES, SoundService
+from jeffbot.service import SoundService
+from jeffbot.service.library import Files
+from jeffbot.service.sound_service import OWN_VOLUME, RANDOM_TRIES
+from jeffbot.store.values import Line
 
 ALICE, BOB = UserId(1), UserId(2)
 CAVE, TOWER = GuildId(81), GuildId(82)
@@ -42,7 +46,7 @@ LOFT = VoicePlace(TOWER, ChannelId(820), "Loft")
 
 def make_sound(name: str) -> Sound:
     """A sound of this name."""
-    return Sound(name, name, f"/nowhere/{name}", 1, 1)
+    return Sound(name, name, "/nowhere", 1, 1)
 
 
 class FakeCatalog:
@@ -51,21 +55,24 @@ class FakeCatalog:
     version = 3
 
     def __init__(self, *names: str) -> None:
-        self.sounds = tuple(make_sound(name) for name in names)
-        self.scanned = asyncio.Event()
-        self.scanned.set()
+        self.there = tuple(make_sound(name) for name in names)
+        self.ready = asyncio.Event()
+        self.ready.set()
 
-    async def wait_scanned(self) -> None:
-        await self.scanned.wait()
+    async def wait_ready(self) -> None:
+        await self.ready.wait()
 
-    def find(self, name: str) -> Sound:
-        for item in self.sounds:
+    def sounds(self, _guild_id: GuildId | None = None) -> tuple[Sound, ...]:
+        return self.there
+
+    def find(self, name: str, _guild_id: GuildId | None = None) -> Sound:
+        for item in self.there:
             if item.name == name:
                 return item
         raise SoundNotFoundError(name)
 
-    def search(self, text: str, limit: int) -> list[Sound]:
-        return [item for item in self.sounds if text in item.name][:limit]
+    def search(self, text: str, limit: int, _guild_id: GuildId | None, _preferred: Collection[int]) -> list[Sound]:
+        return [item for item in self.there if text in item.name][:limit]
 
 
 class FakeBank:
@@ -91,11 +98,24 @@ class FakeBank:
         return 0.02 if sound.name in self.asked else None
 
 
+class FakeStore:
+    """Notes what is written, and keeps nothing."""
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+        self.writes = 0
+        self.later = self.lines.append
+
+    async def write(self, _work: object) -> None:
+        self.writes += 1
+
+
 @dataclass
 class FakeSession:
     """Plays at once, and records it."""
 
     channel: str | None = None
+    place: VoicePlace | None = None
     voice: VoiceReport = field(default_factory=lambda: VoiceReport(state=LinkState.IDLE))
     now_playing: Playback | None = None
     queue: tuple[Playback, ...] = ()
@@ -116,6 +136,12 @@ class FakeSession:
         self.channel = place.channel
         self.now_playing = Playback(sound, user_id, place)
         return self.now_playing
+
+    async def play_native(self, sound: Sound, user_id: UserId, place: VoicePlace, *, counted: bool = True) -> Playback:
+        raise NotImplementedError
+
+    async def refresh(self) -> None:
+        pass
 
     def stop(self, playback_id: str | None = None) -> None:
         if self.now_playing and playback_id in (None, self.now_playing.id):
@@ -139,6 +165,8 @@ class FakeSession:
 
 class FakeVoice:
     """Knows who is where, and a session for each guild."""
+
+    native: Any = None
 
     def __init__(self) -> None:
         self.places: dict[UserId, VoicePlace] = {ALICE: GENERAL}
@@ -168,9 +196,21 @@ class FakeVoice:
 class Rooms:
     """A soundboard with its fakes."""
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, defaults: PlayOptions | None = None) -> None:
         self.catalog, self.bank, self.voice = FakeCatalog(*names), FakeBank(), FakeVoice()
-        self.service = SoundService(self.catalog, self.bank, self.voice, EventHub())
+        self.store = FakeStore()
+        catalog: Any = self.catalog
+        store: Any = self.store
+        nothing: Any = None
+        self.service = SoundService(
+            catalog=catalog,
+            bank=self.bank,
+            voice=self.voice,
+            store=store,
+            events=EventHub(),
+            files=Files(nothing, nothing, Path("nowhere")),
+            defaults=defaults,
+        )
         self.cave = self.voice.session(CAVE)
 
 
@@ -210,9 +250,9 @@ async def test_in_no_voice_channel(rooms: Rooms, caller: Caller | int) -> None:
 
 async def test_press_before_the_first_scan(rooms: Rooms) -> None:
     """A press right after loading waits until the sounds are known."""
-    rooms.catalog.scanned.clear()
+    rooms.catalog.ready.clear()
     press = asyncio.create_task(rooms.service.play(ALICE, "a.mp3"))
-    rooms.catalog.scanned.set()
+    rooms.catalog.ready.set()
 
     assert (await press).sound.name == "a.mp3"
 
@@ -238,9 +278,9 @@ async def test_refused_press_of_an_unplayable_sound(rooms: Rooms) -> None:
         await rooms.service.play(ALICE, "a.mp3")
 
 
-async def test_options(rooms: Rooms) -> None:
+async def test_options() -> None:
     """What a press says of mode and volume reaches the guild; what it leaves out is as the settings say."""
-    rooms.service._defaults = PlayOptions(Mode.QUEUE, Retrigger.IGNORE, 50)
+    rooms = Rooms("a.mp3", "b.mp3", "c.mp3", defaults=PlayOptions(Mode.QUEUE, Retrigger.IGNORE, 50))
     await rooms.service.play(ALICE, "a.mp3")
     await rooms.service.play(ALICE, "b.mp3", mode="overlap", retrigger="restart", volume=120, gain=-6)
     await rooms.service.random(ALICE, mode=Mode.NEXT, volume=10)
@@ -328,7 +368,7 @@ async def test_random_passes_over_unplayable_sounds(rooms: Rooms) -> None:
 async def test_random_of_unplayable_sounds() -> None:
     """After some unplayable sounds, each tried once, it gives up and says why."""
     rooms = Rooms(*(f"{number}.mp3" for number in range(20)))
-    rooms.bank.unplayable = {item.name for item in rooms.catalog.sounds}
+    rooms.bank.unplayable = {item.name for item in rooms.catalog.there}
 
     with pytest.raises(UnplayableSoundError):
         await rooms.service.random(ALICE)
@@ -476,7 +516,7 @@ async def test_diagnosis_of_volume(rooms: Rooms) -> None:
     await rooms.service.set_volume(ALICE, 10)
     assert not rooms.service.diagnose(ALICE)[0].startswith("The volume is 0.")
 
-    rooms.service._defaults = PlayOptions(volume=0)
+    rooms = Rooms("a.mp3", defaults=PlayOptions(volume=0))
     assert rooms.service.diagnose(ALICE)[0].startswith("The volume is 0.")
 
 
@@ -549,7 +589,7 @@ async def test_sounds(rooms: Rooms) -> None:
 
 async def test_durations(rooms: Rooms) -> None:
     """A duration is known once the sound has been encoded, and the library's version grows with what is known."""
-    first = rooms.catalog.sounds[0]
+    first = rooms.catalog.there[0]
     assert rooms.service.duration(first) is None
     await rooms.service.play(ALICE, first.name)
 

@@ -40,6 +40,11 @@ GIVEN: dict[str, tuple[str, object]] = {
     "loudness": ("-20", -20.0),
     "bitrate": ("128", 128),
     "memory_mib": ("64", 64),
+    "upload_mib": ("20", 20),
+    "upload_seconds": ("12.5", 12.5),
+    "downloads": ("yes", True),
+    "audit_days": ("30", 30.0),
+    "plays_days": ("365", 365.0),
 }
 """By setting: what the environment says, and what comes of it."""
 

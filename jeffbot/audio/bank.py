@@ -5,39 +5,45 @@ memory grows with the encoded bytes up to its budget, disk with the distinct con
 """
 
 import asyncio
+import contextlib
+import itertools
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 
 from ..errors import UnplayableSoundError, printable
-from ..models import Seconds, Sound, duration_of
+from ..models import Seconds, Sound, Trim, duration_of
 from ..settings import Settings
-from .cache import Cache
+from .cache import DAY, Cache, Entry
 from .clip import Clip
 from .encoder import Encoder
 from .ffmpeg import FFmpeg, find_ffmpeg
 from .loudness import Level
 from .memory import Memory
 from .progress import Progress
-from .store import BadContentError, Store, TooSlowError
 from .streams import Stream, Streams, either
+from .supply import BadContentError, Supply, TooSlowError, key_of
 
 logger = logging.getLogger(__name__)
 
-type _Version = tuple[str, int, int]
+type _Version = tuple[str, str, int, int, Seconds, Seconds | None]
+
+type OnKnown = Callable[[Sound, str, Seconds, Level | None], object]
+"""Told a sound, the SHA-256 of its file, how long it plays and how loud it was."""
 
 
 class _Known(msgspec.Struct, frozen=True, gc=False):
-    digest: str
-    """What it is kept under on disk."""
+    content_hash: str
     duration: Seconds
-    level: Level
+    level: Level | None
+    """None: it was encoded by an earlier process."""
 
 
 @dataclass(eq=False)
@@ -71,7 +77,7 @@ class SoundBank:
         self._ffmpeg = ffmpeg
         encoder = Encoder(ffmpeg, folder, max_seconds=max_seconds, loudness=loudness, bitrate=bitrate)
         self._cache = Cache(folder, encoder.profile)
-        self._store = Store(self._cache, encoder, max_bytes=max_bytes)
+        self._supply = Supply(self._cache, encoder, max_bytes=max_bytes)
         self._memory: Memory[_Version] = Memory(memory_bytes)
         self._encoders = encoders
         self.version = 0
@@ -79,11 +85,15 @@ class SoundBank:
         self.encoding = Progress()
         """How far the sounds of the last :meth:`prepare` are."""
         self._known: dict[_Version, _Known] = {}
+        self._recalled = False
+        """Whether some of that is from before, and may not be on disk any more."""
+        self._listeners: list[OnKnown] = []
         self._refused: dict[_Version, UnplayableSoundError] = {}
         """What is not to be encoded again, and why."""
         self._jobs: dict[_Version, _Job] = {}
-        self._streams = Streams(self._store)
+        self._streams = Streams(self._supply)
         self._closed = False
+        self._clean_again_at: Seconds = 0.0
         self._readers = ThreadPoolExecutor(encoders + 1, "jeffbot-reader")  # one is always left for a press
         self._workers = ThreadPoolExecutor(encoders, "jeffbot-encoder")
 
@@ -121,6 +131,18 @@ class SoundBank:
             self._workers.shutdown()
             self._streams.close()
 
+    def subscribe(self, listener: OnKnown) -> None:
+        """Call a listener in the event loop when a sound's content becomes known."""
+        self._listeners.append(listener)
+
+    def recall(self, sound: Sound, content_hash: str, length: Seconds) -> None:
+        """Take in what was known of a sound before: the SHA-256 of its file, and how long it plays.
+
+        So it need not be read, hashed and encoded again, as long as it is kept on disk. May be called in a thread.
+        """
+        self._known.setdefault(_version(sound), _Known(content_hash, length, None))
+        self._recalled = True
+
     async def check_ffmpeg(self) -> str:
         """The version of the ffmpeg in use.
 
@@ -129,13 +151,25 @@ class SoundBank:
         """
         return await self._in(self._readers, self._ffmpeg.check)
 
+    def check(self, file: Path) -> tuple[Seconds, Level]:
+        """How long a file would play that is no sound yet, and how loud it was; blocks while it is encoded, for good.
+
+        Raises:
+            UnplayableSoundError: It cannot be played.
+        """
+        stat = file.stat()
+        sound = Sound(file.name, file.name, str(file.parent), stat.st_size, stat.st_mtime_ns)
+        found = self._supply.find(sound)
+        entry = found.entry or self._supply.encode(sound, found)
+        return duration_of(entry.packets), entry.level
+
     def duration(self, sound: Sound) -> Seconds | None:
         """How long a sound is; None while it has not been encoded."""
         known = self._known.get(_version(sound))
         return known.duration if known else None
 
     def level(self, sound: Sound) -> Level | None:
-        """How loud a sound was and what was done about it; None while it has not been encoded."""
+        """How loud a sound was and what was done about it; None while this process has not encoded or read it."""
         known = self._known.get(_version(sound))
         return known.level if known else None
 
@@ -153,32 +187,40 @@ class SoundBank:
         return self._held(sound) or await self._soonest(self._job(sound), sound)
 
     async def prepare(self, sounds: Iterable[Sound]) -> Progress:
-        """Encode ahead all sounds not yet encoded, ``encoders`` at a time, and hold as many as memory allows.
+        """Encode ahead all sounds not yet encoded, ``encoders`` at a time, and hold as many as memory allows, in order.
 
         A sound that cannot be encoded is logged and left; where that is the file's fault, or took too long, it is not
         tried again until the file changes. What is known of sounds other than these is forgotten. What is kept on disk
-        and was not used for 30 days is removed afterwards, at a cost of one look at each kept sound.
+        and was not used for 30 days is removed afterwards, once a day and whenever sounds have gone: at a cost of one
+        look at each kept sound.
 
         Returns:
             What came of it: :attr:`encoding` until the next call.
         """
-        versions = {_version(sound): sound for sound in sounds}
-        used = {known.digest for known in self._known.values()}
-        self._known = {version: known for version, known in self._known.items() if version in versions}
-        self._refused = {version: error for version, error in self._refused.items() if version in versions}
-        self._memory.keep(versions)
-        settled = self._known.keys() | self._refused.keys()
-        wanted = [sound for version, sound in versions.items() if version not in settled]
+        kept = await self._in(self._readers, self._cache.keys) if self._recalled else None
+        self._recalled = False
+        plan = await self._in(self._readers, _plan, sounds, self._known.copy(), self._refused.copy(), kept)
+        for version in plan.outdated:
+            self._known.pop(version, None)
+            self._refused.pop(version, None)
+        self._memory.keep(plan.versions)
+        wanted = plan.wanted
         progress = self.encoding = Progress(len(wanted))
         if wanted:
             logger.info("sounds to prepare: %d", len(wanted))
         left = iter(wanted)
         await asyncio.gather(*(self._prepare_each(left, progress) for _ in range(self._encoders)))
+        await self._fill(plan.versions)
         if wanted:
             logger.info("prepared in %.1f s: %s", time.monotonic() - progress.began, progress)
-        if versions and not self._closed:  # no sounds: more likely a folder that is not there now
-            await self._in(self._readers, self._cache.remove_unused, used)
+        if plan.versions and not self._closed:  # no sounds: more likely a folder that is not there now
+            await self._remove_unused(plan)
         return progress
+
+    async def _remove_unused(self, plan: "_Plan") -> None:
+        if plan.outdated or time.monotonic() >= self._clean_again_at:
+            self._clean_again_at = time.monotonic() + DAY
+            await self._in(self._readers, self._cache.remove_unused, plan.used)
 
     async def _prepare_each(self, sounds: Iterable[Sound], progress: Progress) -> None:
         for sound in sounds:
@@ -200,6 +242,18 @@ class SoundBank:
                 else:
                     progress.cached += 1
             progress.tell()
+
+    async def _fill(self, versions: Mapping[_Version, Sound]) -> None:
+        """Hold what is known, as long as there is room."""
+        for version, sound in versions.items():
+            if self._closed or self._memory.full:
+                return
+            if version in self._memory or version not in self._known:
+                continue
+            with contextlib.suppress(UnplayableSoundError):  # told when it is pressed
+                entry = await self._in(self._readers, self._supply.recall, sound, self._known[version].content_hash)
+                if entry:
+                    self._memory.add(version, Clip(entry.packets))
 
     def _check(self, sound: Sound) -> None:
         if self._closed:
@@ -245,19 +299,32 @@ class SoundBank:
     async def _load(self, sound: Sound, missed: "asyncio.Future[None]") -> Clip:
         version = _version(sound)
         try:
-            found = await self._in(self._readers, self._store.find, sound)
+            if known := self._known.get(version):
+                entry = await self._in(self._readers, self._supply.recall, sound, known.content_hash)
+                if entry:
+                    return self._hold(version, entry)
+            found = await self._in(self._readers, self._supply.find, sound)
             entry = found.entry
             if entry is None:
                 missed.set_result(None)
                 if slow := self._refused.get(version):
                     raise TooSlowError(sound.name, slow.reason)
-                entry = await self._in(self._workers, self._store.encode, sound, found)
+                entry = await self._in(self._workers, self._supply.encode, sound, found)
         except (BadContentError, TooSlowError) as error:
             self._refused[version] = error
             raise
-        if version not in self._known:
-            self._known[version] = _Known(found.digest, duration_of(entry.packets), entry.level)
-            self.version += 1
+        self._know(sound, _Known(found.content_hash, duration_of(entry.packets), entry.level))
+        return self._hold(version, entry)
+
+    def _know(self, sound: Sound, known: _Known) -> None:
+        if self._known.get(_version(sound)) == known:
+            return
+        self._known[_version(sound)] = known
+        self.version += 1
+        for listener in self._listeners:
+            listener(sound, known.content_hash, known.duration, known.level)
+
+    def _hold(self, version: _Version, entry: Entry) -> Clip:
         clip = Clip(entry.packets)
         hold = self._memory.play if self._jobs[version].pressed else self._memory.add
         hold(version, clip)
@@ -270,5 +337,40 @@ class SoundBank:
         return asyncio.get_running_loop().run_in_executor(pool, function, *args)
 
 
+class _Plan(NamedTuple):
+    versions: dict[_Version, Sound]
+    """What there is."""
+    wanted: list[Sound]
+    """Those to encode, or to read what is kept of them."""
+    outdated: list[_Version]
+    """What is known, or was refused, of what there is not any more; or is not kept."""
+    used: set[str]
+    """The keys of what is known."""
+
+
+def _plan(
+    sounds: Iterable[Sound],
+    known: dict[_Version, _Known],
+    refused: dict[_Version, UnplayableSoundError],
+    kept: AbstractSet[str] | None,
+) -> _Plan:
+    """What is to be done; a quarter of a second for 100 000 sounds, in a thread.
+
+    Args:
+        sounds: Those there are.
+        known: What is known.
+        refused: What is not to be encoded again.
+        kept: The keys of what is on disk; None: all that is known.
+    """
+    versions = {_version(sound): sound for sound in sounds}
+    keys = {version: key_of(item.content_hash, Trim(*version[-2:])) for version, item in known.items()}
+    lost = {version for version, key in keys.items() if kept is not None and key not in kept}
+    outdated = [version for version in itertools.chain(known, refused) if version not in versions or version in lost]
+    wanted = [sound for version, sound in versions.items() if version not in known and version not in refused]
+    wanted += (sound for version, sound in versions.items() if version in lost)
+    return _Plan(versions, wanted, outdated, set(keys.values()))
+
+
 def _version(sound: Sound) -> _Version:
-    return sound.path, sound.size, sound.modified_ns
+    details = sound.details
+    return sound.folder, sound.path, sound.size, sound.modified_ns, details.trim_start, details.trim_end

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from ..models import PACKET_SECONDS, Seconds
+from ..models import PACKET_SECONDS, WHOLE, Seconds, Trim
 from .cache import Entry
 from .celt import stands_alone
 from .ffmpeg import FFmpeg, FFmpegError, FFmpegInputError
@@ -83,8 +83,8 @@ class Encoder:
         self.profile = f"{bitrate}k{loudness:+g}lufs-{VERSION}"
         """Names how a sound is encoded."""
 
-    def encode(self, file: Path) -> Entry:
-        """A file's first audio stream: 48 kHz, stereo, packets of 20 ms, cut and levelled.
+    def encode(self, file: Path, trim: Trim = WHOLE) -> Entry:
+        """A file's first audio stream, or what trimming leaves of it: 48 kHz, stereo, packets of 20 ms, cut, levelled.
 
         It lasts as long as the file less the silence cut off, to within 17.5 ms: whole packets, but none for a rest of
         up to 2.5 ms, nor for what the encoder's delay pushes beyond the last one; it fades out before.
@@ -95,7 +95,7 @@ class Encoder:
             FFmpegError: ffmpeg does not start, or was killed.
         """
         with _scratch(self._folder) as pcm, _scratch(self._folder) as ogg:
-            measured = self._decode(file, pcm)
+            measured = self._decode(file, pcm, trim)
             samples = os.fstat(pcm.fileno()).st_size // _SAMPLE_BYTES
             if samples == 0:
                 raise FFmpegInputError(SILENT)
@@ -107,7 +107,7 @@ class Encoder:
             result = self._encode_below_limit(pcm, ogg, samples, level(measured, self._loudness, short=short))
             return Entry(_packets(ogg), result)
 
-    def stream(self, file: Path, add: Callable[[bytes], object]) -> None:
+    def stream(self, file: Path, add: Callable[[bytes], object], trim: Trim = WHOLE) -> None:
         """The same, handed on packet by packet as soon as each is there: cut, but not levelled.
 
         Raises:
@@ -131,7 +131,7 @@ class Encoder:
         output = self._source(file).output(
             "pipe:1",
             map="[all]",
-            filter_complex=_with_run_up(_RUN_UPS[0], f"{_CUT},{_STEREO},{_fade('in', 0, _FADE_IN)}"),
+            filter_complex=_with_run_up(_RUN_UPS[0], f"{_trimmed(trim)}{_CUT},{_STEREO},{_fade('in', 0, _FADE_IN)}"),
             page_duration=round(PACKET_SECONDS * 1e6),
             flush_packets=1,
             **self._opus,
@@ -175,8 +175,9 @@ class Encoder:
             t=self._max_seconds + 1,
         )
 
-    def _decode(self, file: Path, pcm: IO[bytes]) -> Loudness:
-        output = self._source(file).output("pipe:1", map="0:a:0", af=f"{_CUT},{_STEREO},{_MEASURE}", **_PCM)
+    def _decode(self, file: Path, pcm: IO[bytes], trim: Trim) -> Loudness:
+        filters = f"{_trimmed(trim)}{_CUT},{_STEREO},{_MEASURE}"
+        output = self._source(file).output("pipe:1", map="0:a:0", af=filters, **_PCM)
         return _measured(self._ffmpeg.run(output, stdout=pcm, file=file, level="info"))
 
     def _heard_peak(self, ogg: IO[bytes]) -> float:
@@ -241,6 +242,13 @@ class Encoder:
             "pipe:1", filter_complex=graph, map="[all]", **self._opus
         )
         self._ffmpeg.run(output, stdin=pcm, stdout=ogg)
+
+
+def _trimmed(trim: Trim) -> str:
+    if trim == WHOLE:
+        return ""
+    end = "" if trim.end is None else f":end={trim.end}"
+    return f"atrim=start={trim.start}{end},asetpts=PTS-STARTPTS,"
 
 
 def _with_run_up(height: float, filters: str) -> str:

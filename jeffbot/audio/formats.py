@@ -1,10 +1,9 @@
 """Which audio formats are let in, told by a file's first bytes and never by its name."""
 
-import os
 import re
-import stat
-from io import BufferedReader
 from pathlib import Path
+
+from ..files import open_regular
 
 FORMATS = "aac,aiff,flac,matroska,mov,mp3,ogg,wav"
 """Demuxers that may open a sound (``ffmpeg -demuxers``); none of them follows references to other files."""
@@ -23,34 +22,13 @@ _MAGIC = (
 )
 
 
-class NotRegularError(OSError):
-    """What should be a file is a pipe, a device or a folder."""
-
-    def __init__(self) -> None:
-        super().__init__(0, "it is no regular file")
-
-
-def open_regular(file: Path) -> BufferedReader:
-    """Open a file for reading; a pipe nobody writes to is not waited for.
-
-    Raises:
-        NotRegularError: It is a pipe, a device or a folder, or a link to one.
-        OSError: It cannot be opened.
-    """
-    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise NotRegularError
-    return os.fdopen(descriptor, "rb")
-
-
 def sniff(file: Path) -> str | None:
     """The demuxer for a file by its first bytes; None where they do not tell.
 
     Left to guess, ffmpeg takes a playlist for a sound, and some tones in a WAV file for a television stream.
 
     Raises:
-        OSError: As for :func:`open_regular`.
+        OSError: As for :func:`~jeffbot.files.open_regular`.
     """
     with open_regular(file) as opened:
         head = opened.read(_HEAD_BYTES)

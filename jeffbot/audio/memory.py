@@ -23,6 +23,14 @@ class Memory[Key: Hashable]:
         """The clip, if it is here."""
         return self._clips.get(key)
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._clips
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more can be held without letting go of something."""
+        return self._bytes >= self._budget
+
     def add(self, key: Key, clip: Clip) -> None:
         """Hold a clip for later, as long as there is room beside those that were played."""
         if key not in self._clips:

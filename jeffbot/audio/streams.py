@@ -8,7 +8,7 @@ from typing import Any
 
 from ..models import Sound
 from .clip import Clip, GrowingClip
-from .store import Store, TooSlowError
+from .supply import Supply, TooSlowError
 
 STREAMS = 16
 """How many sounds never encoded can be streamed at once; a further press waits for a place, or for the encoding."""
@@ -49,8 +49,8 @@ async def either(*futures: "asyncio.Future[Any]") -> None:
 class Streams:
     """All that is streamed. Its methods are called in the event loop."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, supply: Supply) -> None:
+        self._supply = supply
         self.running: set[asyncio.Future[None]] = set()
         """What is streamed now; how it ended is known to those who wait for it."""
         self._pool = ThreadPoolExecutor(STREAMS, "jeffbot-streamer")
@@ -73,7 +73,7 @@ class Streams:
                 stream.begun.exception()  # seen: the sound may have been encoded meanwhile
 
         run = loop.run_in_executor(
-            self._pool, self._store.stream, sound, stream.clip, lambda: loop.call_soon_threadsafe(begin)
+            self._pool, self._supply.stream, sound, stream.clip, lambda: loop.call_soon_threadsafe(begin)
         )
         self.running.add(run)
         run.add_done_callback(ended)

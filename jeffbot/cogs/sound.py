@@ -28,6 +28,7 @@ from jeffbot.models import Caller, GuildId, Seconds, Sound, UserId
 from jeffbot.service import SoundService
 from jeffbot.settings import Settings
 from jeffbot.tasks import start_now
+from jeffbot.voice.directory import place_in
 from jeffbot.voice.rtp import MODES
 from jeffbot.ws.secret import load_secret
 
@@ -132,8 +133,11 @@ class SoundCog(commands.Cog, name="Sound"):
     async def on_voice_state_update(
         self, member: nextcord.Member, before: nextcord.VoiceState, after: nextcord.VoiceState
     ) -> None:
-        """Note where a member went."""
+        """Note where a member went, and greet them."""
         await self._soundboard.voice.directory.on_voice_state_update(member, before, after)
+        if not member.bot:
+            roles = [role.id for role in reversed(member.roles)]
+            self.service.entrances.moved(UserId(member.id), roles, place_in(before.channel), place_in(after.channel))
 
     def _begin(self) -> None:
         if self._lifecycle is not None or self._unloading.is_set():
@@ -201,7 +205,7 @@ class SoundCog(commands.Cog, name="Sound"):
             try:
                 playback = await self.service.play(caller, sound)
             except SoundNotFoundError:
-                playback = await self.service.play(caller, self._full_name(sound))
+                playback = await self.service.play(caller, self._full_name(caller, sound))
             return wording.pressed(playback)
 
         await _answer(interaction, play())
@@ -226,7 +230,7 @@ class SoundCog(commands.Cog, name="Sound"):
     ) -> None:
         async def show() -> str:
             await self.service.wait_ready()
-            return self._listed(self.service.sounds(search))
+            return self._listed(self.service.sounds(search, caller=_caller(interaction)))
 
         await _answer(interaction, show())
 
@@ -245,13 +249,13 @@ class SoundCog(commands.Cog, name="Sound"):
         await _answer(interaction, show())
 
     async def _suggest(self, interaction: Interaction, typed: str) -> None:
-        found = self.service.sounds(typed, MAX_CHOICES)
+        found = self.service.sounds(typed, MAX_CHOICES, caller=_caller(interaction))
         await interaction.response.send_autocomplete([sound.name[:MAX_CHOICE_CHARS] for sound in found])
 
-    def _full_name(self, cut: str) -> str:
+    def _full_name(self, caller: Caller, cut: str) -> str:
         """The sound whose name was too long to be suggested whole."""
         if len(cut) == MAX_CHOICE_CHARS:
-            for sound in self.service.sounds():
+            for sound in self.service.sounds(caller=caller):
                 if sound.name.startswith(cut):
                     return sound.name
         raise SoundNotFoundError(cut)

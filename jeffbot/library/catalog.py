@@ -1,312 +1,427 @@
-"""Which sounds exist: one folder, scanned, watched and looked up by name.
+"""Which sounds there are: the files of the sounds folder, with what the store says of them.
 
-Cost: a scan is O(files) and runs in a thread; :meth:`Catalog.find` is O(1); :meth:`Catalog.search` is O(sounds).
+Cost: a scan is O(files) and runs in a thread; so does building the indexes anew, after a start or great changes. A file
+that comes or goes costs O(1), finding a sound too.
 """
 
 import asyncio
 import functools
 import heapq
+import itertools
 import logging
-import os
-import shutil
-import tempfile
 import threading
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from types import MappingProxyType
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, NamedTuple, Self
 
-from ..errors import SoundNotFoundError, UnloadedError, printable
-from ..models import Seconds, Sound
+from ..errors import SoundNotFoundError, StoreError, UnloadedError
+from ..files import hash_of
+from ..models import GuildId, Sound
+from ..store.store import Store
+from ..store.values import SHARED, File, Kept, Key
 from ..tasks import start_now
+from .folder import SoundsFolder, fill_if_missing
+from .index import Index
+from .watching import watch
 
 logger = logging.getLogger(__name__)
 
-EXTENSIONS = frozenset(
-    ".aac .aif .aiff .flac .m4a .m4b .mka .mp3 .mp4 .oga .ogg .opus .wav .webm".split()  # noqa: SIM905 - reads better
-)
-"""Files with these extensions are sounds; whether they hold audio is found out when they are encoded."""
+REBUILD = 1_000
+"""More changes than this at once are taken in by building the indexes anew, in a thread."""
 
-SETTLE: Seconds = 0.25
-"""Changes that come within this time of one another are taken in by one scan."""
-LOOK_AGAIN: Seconds = 5.0
-"""How often the folder itself is checked for having been replaced, which no watch reports."""
-_MISSING_FOLDER_RETRY: Seconds = 1.0
+type Recall = Callable[[Kept], object]
+"""Told, in a thread, what is known of a sound from before."""
 
 
-MAX_NAME_CHARS = 1024
-"""Names longer than this are not looked for: Unicode normalisation takes time that grows with their square."""
-
-
-def fold(name: str) -> str:
-    """The form in which names that differ only in case or Unicode form are equal (Unicode 15, D145)."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
-
-
-def _stem(name: str) -> str:
-    return str(PurePosixPath(name).with_suffix(""))
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """An immutable picture of the library, replaced as a whole by each scan."""
-
-    sounds: tuple[Sound, ...]
-    """Sorted by name."""
-    folded: tuple[str, ...]
-    """Their names, folded."""
-    lookups: tuple[MappingProxyType[str, Sound], ...]
-    """Exact names, exact stems, folded names, folded stems: the first that knows a name wins."""
-
-    @classmethod
-    def of(cls, sounds: Iterable[Sound]) -> "Index":
-        """The index of these sounds; of several that share a key the first by name has it."""
-        ordered = tuple(sorted(sounds, key=lambda sound: sound.name))
-        keys: tuple[Callable[[str], str], ...] = (str, _stem, fold, lambda name: fold(_stem(name)))
-        lookups = []
-        for key in keys:
-            table: dict[str, Sound] = {}
-            for sound in ordered:
-                table.setdefault(key(sound.name), sound)
-            for sound in ordered:
-                table.setdefault(key(sound.path), sound)
-                table.setdefault(key(PurePosixPath(sound.path).name), sound)
-            lookups.append(MappingProxyType(table))
-        return cls(ordered, tuple(fold(sound.name) for sound in ordered), tuple(lookups))
+class _Scanned(NamedTuple):
+    total: int
+    """How many files there are."""
+    trouble: str
+    """Why the folder cannot be read; empty: it can."""
+    found: list[File]
+    """Those that are new or have changed, or that the store does not know."""
+    gone: list[Key]
 
 
 class Catalog:
-    """The sounds of one folder. Use it as an async context manager around scanning and watching."""
+    """The sounds of one folder. Use it as an async context manager around opening and watching.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    Args:
+        root: The sounds folder.
+        store: Where it is kept what people say of sounds; without one there are only files.
+        recall: Told what was kept, before the sounds are there to be played.
+    """
+
+    def __init__(self, root: Path, store: Store | None = None, recall: Recall = lambda _: None) -> None:
+        self.folder = SoundsFolder(root)
+        self._store = store
+        self._recall = recall
         self._pool = ThreadPoolExecutor(2, "jeffbot-catalog")  # one watches, one scans
         self._work: set[asyncio.Future[Any]] = set()
         self._closing = threading.Event()
-        self._index = Index.of(())
-        self.version = 0
-        self._scanned = asyncio.Event()
+        self._libraries: dict[int, Index] = {SHARED: Index()}
+        self._hidden: dict[Key, Sound] = {}
+        """Sounds that were merged into others."""
+        self._views: dict[GuildId | None, tuple[Sound, ...]] = {}
+        self._changing = asyncio.Lock()
+        """Held by who changes the above, in the event loop or in a thread."""
+        self._changed = asyncio.Event()
+        self._changed_paths: set[str] | None = set()
+        """What to look at; None: everything."""
+        self._reload = False
+        """Whether to read the store anew."""
+        self._ready = asyncio.Event()
+        self._scanned = False
         self._trouble = ""
         self._listeners: list[Callable[[], None]] = []
+        self.version = 0
+        if store:
+            store.subscribe(self._store_changed)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._closing.set()
-        self._scanned.set()
+        self._ready.set()
         if self._work:
             await asyncio.wait(self._work)  # a scan of a slow disk may take its time; the event loop may not
         self._pool.shutdown()
 
-    async def wait_scanned(self) -> None:
-        """Wait until the first scan is done.
+    async def wait_ready(self) -> None:
+        """Wait until the sounds are known, from the last time or by a first scan.
 
         Raises:
             UnloadedError: The catalog has been closed.
         """
-        await self._scanned.wait()
+        await self._ready.wait()
         if self._closing.is_set():
             raise UnloadedError
 
     def subscribe(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` in the event loop after each scan that changed something."""
+        """Call ``listener`` in the event loop after each change of the sounds."""
         self._listeners.append(listener)
 
-    @property
-    def sounds(self) -> tuple[Sound, ...]:
-        """Every sound, sorted by name."""
-        return self._index.sounds
+    # What there is
 
-    def find(self, name: str) -> Sound:
-        """The sound of this name: exact, then without extension, then both without regard to case and Unicode form.
+    @property
+    def all_sounds(self) -> Iterable[Sound]:
+        """The sounds of all libraries."""
+        return itertools.chain.from_iterable(index.sounds for index in self._libraries.values())
+
+    def sounds(self, guild_id: GuildId | None = None) -> tuple[Sound, ...]:
+        """What a guild sees, by name: its own sounds and the shared ones; without a guild the shared ones."""
+        own = self._libraries.get(guild_id or SHARED)
+        shared = self._libraries[SHARED]
+        if own is None or own is shared or not len(own):
+            return shared.sounds
+        view = self._views.get(guild_id)
+        if view is None:
+            names = {sound.name for sound in own.sounds}
+            others = (sound for sound in shared.sounds if sound.name not in names)
+            view = tuple(heapq.merge(own.sounds, others, key=lambda sound: sound.name))
+            self._views[guild_id] = view
+        return view
+
+    def find(self, name: str, guild_id: GuildId | None = None) -> Sound:
+        """The sound of this name that a guild sees; its own before the shared ones.
+
+        Of each: the exact name, then without extension, then both without regard to case and Unicode form, then by
+        title or alias.
 
         Raises:
             SoundNotFoundError: There is none.
         """
-        if len(name) > MAX_NAME_CHARS:
-            raise SoundNotFoundError(name)
-        exact, exact_stem, folded, folded_stem = self._index.lookups
-        key = fold(name)
-        sound = exact.get(name) or exact_stem.get(name) or folded.get(key) or folded_stem.get(key)
+        sound = self.named(name, guild_id)
         if sound is None:
             raise SoundNotFoundError(name)
         return sound
 
-    def search(self, text: str, limit: int) -> list[Sound]:
-        """At most ``limit`` sounds with ``text`` in their name: those that begin with it first, then words that do."""
-        if len(text) > MAX_NAME_CHARS:
-            return []
-        wanted = fold(text.strip())
-        ranked = []
-        for place, name in enumerate(self._index.folded):
-            at = name.find(wanted)
-            if at >= 0:
-                rank = 0 if at == 0 else 1 if not name[at - 1].isalnum() else 2
-                ranked.append((rank, place))
-        return [self._index.sounds[place] for _, place in heapq.nsmallest(limit, ranked)]
+    def pick(self, sound: str | int, guild_id: GuildId | None = None) -> Sound:
+        """The sound of a name, as :meth:`find`, or of a number, that a guild sees.
+
+        Raises:
+            SoundNotFoundError: There is none.
+        """
+        if isinstance(sound, str):
+            return self.find(sound, guild_id)
+        found = self.by_id(sound, guild_id)
+        if found is None:
+            raise SoundNotFoundError(str(sound))
+        return found
+
+    def named(self, name: str, guild_id: GuildId | None = None) -> Sound | None:
+        """As :meth:`find`; None: there is none."""
+        return next((sound for index in self._visible(guild_id) if (sound := index.find(name))), None)
+
+    @property
+    def merged(self) -> tuple[int, ...]:
+        """The numbers of the sounds that are not shown, for others stand for them."""
+        return tuple(sound.id for sound in self._hidden.values())
+
+    def at(self, guild_id: GuildId | None, path: str) -> Sound | None:
+        """The sound of a place in a library."""
+        index = self._libraries.get(guild_id or SHARED)
+        return index.get(path) if index else None
+
+    def by_id(self, sound_id: int, guild_id: GuildId | None = None) -> Sound | None:
+        """The sound of this number that a guild sees."""
+        return next((sound for index in self._visible(guild_id) if (sound := index.by_id(sound_id))), None)
+
+    def search(
+        self, text: str, limit: int, guild_id: GuildId | None = None, preferred: Collection[int] = ()
+    ) -> list[Sound]:
+        """At most ``limit`` sounds that a guild sees and whose name, title, alias or tag is like the text, best first.
+
+        Of those that fit as well as one another the preferred ones, given by their numbers, come first.
+        """
+        found = [index.search(text, limit, preferred) for index in self._visible(guild_id)]
+        if len(found) == 1:
+            return [match.sound for match in found[0]]
+        own = self._libraries[guild_id or SHARED]
+        merged = (match.sound for match in heapq.merge(*found))
+        return list(itertools.islice((sound for sound in merged if not _is_shadowed(sound, own)), limit))
+
+    def _visible(self, guild_id: GuildId | None) -> Iterable[Index]:
+        if guild_id is not None and (own := self._libraries.get(guild_id)):
+            yield own
+        yield self._libraries[SHARED]
+
+    # How it changes
+
+    async def open(self) -> None:
+        """Make the folder if it is missing, with the shipped sounds in it, and take in what is known and there."""
+        try:
+            await self._in_pool(fill_if_missing, self.folder.root)
+        except OSError as error:
+            logger.error("the sounds folder %s cannot be made (JEFFBOT_SOUNDS_DIR): %s", self.folder.root, error)
+        await self.load()
+
+    async def load(self) -> None:
+        """Take in what is known from before, and what is there."""
+        await self._load()
+        await self.scan()
 
     async def scan(self) -> None:
         """Take in what the folder holds now; a folder that cannot be read counts as empty and is logged."""
-        index, trouble = await self._in_pool(_scan, self._folder)
-        if trouble and trouble != self._trouble:
-            logger.warning("the sounds folder %s cannot be read: %s", self._folder, trouble)
-        self._trouble = trouble
-        changed = index.sounds != self._index.sounds
-        self._index = index
-        first = not self._scanned.is_set()
-        self._scanned.set()
-        if first or changed:
-            self.version += 1
-            logger.info("%d sounds in the library", len(index.sounds))
-            for listener in self._listeners:
-                listener()
+        async with self._changing:
+            scanned = await self._in_pool(self._scan)
+            if scanned.trouble and scanned.trouble != self._trouble:
+                logger.warning("the sounds folder %s cannot be read: %s", self.folder.root, scanned.trouble)
+            self._trouble = scanned.trouble
+            await self._take_in(scanned.found, scanned.gone)
+            if not self._scanned:
+                self._scanned = True
+                logger.info("%d sounds in the library", scanned.total)
+            if not self._ready.is_set():
+                self._tell()
 
-    async def open(self) -> None:
-        """Make the folder if it is missing, with the shipped sounds in it, and take in what it holds."""
-        try:
-            await self._in_pool(fill_if_missing, self._folder)
-        except OSError as error:
-            logger.error("the sounds folder %s cannot be made (JEFFBOT_SOUNDS_DIR): %s", self._folder, error)
-        await self.scan()
+    async def look(self, paths: Iterable[str]) -> None:
+        """Take in what became of some paths on this machine."""
+        async with self._changing:
+            looked = await self._in_pool(self.folder.look, paths)
+            if looked:
+                await self._take_in(*self._news(looked.files, looked.gone))
+        if looked is None:
+            await self.scan()
+
+    async def refresh(self, sound_ids: Iterable[int]) -> None:
+        """Read anew what the store says of some sounds, of those whose files are there.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        if self._store is None:
+            return
+        ids = tuple(sound_ids)
+        async with self._changing:
+            read = await self._store.read(lambda records: records.sounds.get(ids, self.folder.of))
+            kept = [item for item in read if (known := self._known(_key(item.sound))) and known.id == item.sound.id]
+            for item in kept:
+                self._forget(_key(item.sound))
+            await self._put(kept)
 
     async def watch(self) -> None:
-        """Scan after every change of the folder, until cancelled."""
+        """Take in every change of the folder and of the store, until cancelled."""
         loop = asyncio.get_running_loop()
-        changed = asyncio.Event()
         watching = start_now(
-            self._in_pool(self._watch, lambda: loop.call_soon_threadsafe(changed.set)), "jeffbot watch"
+            self._in_pool(
+                watch, self.folder.root, lambda paths: loop.call_soon_threadsafe(self._note, paths), self._closing
+            ),
+            "jeffbot watch",
         )
         try:
             while True:
-                await changed.wait()
-                changed.clear()
-                await self.scan()
+                await self._changed.wait()
+                self._changed.clear()
+                paths, self._changed_paths = self._changed_paths, set()
+                if self._reload:
+                    self._reload = False
+                    await self._load()
+                    paths = None
+                await (self.scan() if paths is None else self.look(paths))
         finally:
             self._closing.set()
             await watching
 
+    def _note(self, paths: set[str] | None) -> None:
+        if paths is None or self._changed_paths is None:
+            self._changed_paths = None
+        else:
+            self._changed_paths |= paths
+        self._changed.set()
+
+    def _store_changed(self) -> None:
+        self._reload = True
+        self._changed.set()
+
+    async def _load(self) -> None:
+        """Take in what the store has from before, if it can be read."""
+        if self._store is None:
+            return
+        try:
+            async with self._changing:
+                await self._store.wait_tried()
+                self._reload = False  # this is what it was opened for
+                await self._store.read(lambda records: self._rebuild(records.sounds.load(self.folder.of)))
+                if self._ready.is_set() or any(len(index) for index in self._libraries.values()):
+                    self._tell()
+            await self._in_pool(self._make_searchable)
+        except StoreError:
+            return  # the store has told of it, and tells when it can be used again
+
+    def _tell(self) -> None:
+        self._ready.set()
+        self._views.clear()
+        self.version += 1
+        for listener in self._listeners:
+            listener()
+
+    def _scan(self) -> "_Scanned":
+        """What of the folder is news; what is not leaves nothing behind."""
+        gone: dict[int, set[str]] = {}
+        for sound in itertools.chain(self.all_sounds, self._hidden.values()):
+            gone.setdefault(sound.guild_id or SHARED, set()).add(sound.path)
+        count = 0
+
+        def seen() -> Iterator[File]:
+            nonlocal count
+            for file in self.folder.walk():
+                count += 1
+                library, path = file.key
+                if library in gone:
+                    gone[library].discard(path)
+                yield file
+
+        trouble = ""
+        try:
+            found, _ = self._news(seen(), ())
+        except OSError as error:
+            found, trouble = [], error.strerror or str(error)
+        return _Scanned(count, trouble, found, [(library, path) for library, paths in gone.items() for path in paths])
+
+    def _news(self, files: Iterable[File], gone: Iterable[Key]) -> tuple[list[File], list[Key]]:
+        """The files that are new or have changed, or that the store does not know; and those that are gone."""
+        stored = self._store is not None and self._store.trouble is None
+        found = []
+        for file in files:
+            sound = self._known(file.key)
+            same = sound and (sound.size, sound.modified_ns) == (file.size, file.modified_ns)
+            if not same or (stored and sound and not sound.id):
+                found.append(file)
+        return found, [key for key in gone if self._known(key)]
+
+    def _known(self, key: Key) -> Sound | None:
+        index = self._libraries.get(key[0])
+        return (index.get(key[1]) if index else None) or self._hidden.get(key)
+
+    async def _take_in(self, found: Sequence[File], gone: Sequence[Key]) -> None:
+        if not found and not gone:
+            return
+        kept = await self._ask_store(found, gone)
+        for key in gone:
+            self._forget(key)
+        for item in kept:
+            self._forget(_key(item.sound))
+        await self._put(kept)
+
+    async def _ask_store(self, found: Sequence[File], gone: Sequence[Key]) -> Sequence[Kept]:
+        """The sounds of files that came or changed; without a store what the files tell."""
+        folder_of = self.folder.of
+        if self._store:
+            try:
+                return await self._store.write(
+                    lambda records: records.sounds.take_in(
+                        found, gone, hash_of=self._hash_of, folder_of=folder_of, now=time.time()
+                    )
+                )
+            except StoreError as error:
+                logger.warning("%d sounds are without what people say of them: %s", len(found), error.reason)
+        return [Kept.of(file, folder_of(file.guild_id)) for file in found]
+
+    def _hash_of(self, file: File) -> str | None:
+        try:
+            return hash_of(Path(self.folder.of(file.guild_id), file.path))
+        except OSError:
+            return None  # gone again, or not to be read: the next scan says so
+
+    def _forget(self, key: Key) -> None:
+        self._hidden.pop(key, None)
+        if index := self._libraries.get(key[0]):
+            index.remove(key[1])
+
+    async def _put(self, kept: Sequence[Kept]) -> None:
+        """Add sounds, and tell of the change."""
+        shown = [item.sound for item in kept if not item.merged_into]
+        self._hidden |= {_key(item.sound): item.sound for item in kept if item.merged_into}
+        if len(shown) > REBUILD:
+            self._libraries = await self._in_pool(_indexes, [*self.all_sounds, *shown])
+            await self._in_pool(self._make_searchable)
+        else:
+            for sound in shown:
+                self._libraries.setdefault(sound.guild_id or SHARED, Index()).add(sound)
+        self._tell()
+
+    def _rebuild(self, kept: Iterable[Kept]) -> None:
+        """Begin with what the store has, and what it does not know yet; runs in a thread."""
+        unknown = {_key(sound): sound for sound in self.all_sounds if not sound.id}
+        hidden: dict[Key, Sound] = {}
+        shown: list[Sound] = []
+        for item in kept:
+            self._recall(item)
+            if item.merged_into:
+                hidden[_key(item.sound)] = item.sound
+            else:
+                shown.append(item.sound)
+            if unknown:
+                unknown.pop(_key(item.sound), None)
+        self._libraries, self._hidden = _indexes([*shown, *unknown.values()]), hidden
+
+    def _make_searchable(self) -> None:
+        for index in tuple(self._libraries.values()):
+            index.make_searchable()
+
     async def _in_pool[**P, T](self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run something that reads the disk; it runs to its end also when nobody waits for it any more."""
+        """Run something that takes its time; it runs to its end also when nobody waits for it any more."""
         running = asyncio.get_running_loop().run_in_executor(self._pool, functools.partial(work, *args, **kwargs))
         self._work.add(running)
         running.add_done_callback(self._work.discard)
         return await asyncio.shield(running)
 
-    def _watch(self, report: Callable[[], object]) -> None:
-        """Report bursts of changes; runs in the pool. Looks again for a folder that is gone or was replaced."""
-        trouble = ""
-        while not self._closing.is_set():
-            try:
-                self._watch_one(report)
-                trouble = ""
-            except FileNotFoundError:
-                self._closing.wait(_MISSING_FOLDER_RETRY)
-            except (OSError, RuntimeError) as error:  # RuntimeError: watchfiles' own
-                if str(error) != trouble:
-                    logger.warning("the sounds folder cannot be watched, but is looked at every few s: %s", error)
-                trouble = str(error)
-                self._closing.wait(LOOK_AGAIN)
-            report()
 
-    def _watch_one(self, report: Callable[[], object]) -> None:
-        import watchfiles  # noqa: PLC0415 - ten milliseconds that only this thread needs to wait for
-
-        logging.getLogger("watchfiles.main").setLevel(logging.WARNING)  # at INFO it tells the host of every change
-        identity = _identity(self._folder)
-        begun = False
-        for burst in watchfiles.watch(
-            self._folder,
-            watch_filter=None,
-            debounce=int(SETTLE * 1000),
-            stop_event=self._closing,
-            rust_timeout=int(LOOK_AGAIN * 1000),
-            yield_on_timeout=True,
-        ):
-            if burst or not begun:  # the first time: what came before the watch began
-                begun = True
-                report()
-            if _identity(self._folder) != identity:
-                return
+def _is_shadowed(sound: Sound, own: Index) -> bool:
+    """Whether a guild has a sound of its own in the place of a shared one."""
+    return sound.guild_id is None and (mine := own.find(sound.name)) is not None and mine.name == sound.name
 
 
-def _identity(folder: Path) -> tuple[int, int]:
-    stat = folder.stat()
-    return stat.st_dev, stat.st_ino
+def _key(sound: Sound) -> Key:
+    return sound.guild_id or SHARED, sound.path
 
 
-def fill_if_missing(folder: Path) -> None:
-    """Make the sounds folder with the shipped sounds in it where there is none; an existing one is left alone.
-
-    Raises:
-        OSError: The folder cannot be made.
-    """
-    if folder.exists():
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        staging.chmod(0o755)
-        for sound in sorted(shipped_sounds().iterdir()):
-            if sound.suffix in EXTENSIONS:
-                shutil.copyfile(sound, staging / sound.name)
-        staging.rename(folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)  # it has its own name by now, or is half-filled
-    logger.info("made the sounds folder %s with the shipped sounds in it", folder)
-
-
-def shipped_sounds() -> Path:
-    """The folder of the sounds that come with the package: beside the code when installed, above it in a checkout."""
-    package = Path(__file__).parents[1]
-    installed = package / "shipped_sounds"
-    return installed if installed.is_dir() else package.parent / "sounds"
-
-
-def _scan(folder: Path) -> tuple[Index, str]:
-    """What the folder holds, and why it could not be read."""
-    files: list[tuple[str, str, os.stat_result]] = []
-    trouble = ""
-    try:
-        files.extend(_walk(folder, "", frozenset()))
-    except OSError as error:
-        trouble = error.strerror or str(error)
-    counts: dict[str, int] = {}
-    for path, _, _ in files:
-        base = PurePosixPath(path).name
-        counts[base] = counts.get(base, 0) + 1
-    sounds = (
-        Sound(
-            name=base if counts[base := PurePosixPath(path).name] == 1 else path,
-            path=path,
-            location=location,
-            size=stat.st_size,
-            modified_ns=stat.st_mtime_ns,
-        )
-        for path, location, stat in files
-    )
-    return Index.of(sounds), trouble
-
-
-def _walk(folder: Path, below: str, seen: frozenset[str]) -> Iterator[tuple[str, str, os.stat_result]]:
-    real = os.path.realpath(folder)
-    if real in seen:  # a link that leads back to a folder above
-        return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            path = below + entry.name
-            try:
-                path.encode()
-                if entry.is_dir():
-                    yield from _walk(Path(entry.path), path + "/", seen | {real})
-                elif Path(entry.name).suffix.lower() in EXTENSIONS and entry.is_file():
-                    yield path, entry.path, entry.stat()
-            except UnicodeEncodeError:
-                logger.warning("a file name is not UTF-8 and is left out: %r", os.fsencode(path))
-            except OSError as error:
-                logger.warning("left out %s: %s", printable(path), error.strerror)
+def _indexes(sounds: Iterable[Sound]) -> dict[int, Index]:
+    by_library: dict[int, list[Sound]] = {SHARED: []}
+    for sound in sounds:
+        by_library.setdefault(sound.guild_id or SHARED, []).append(sound)
+    return {library: Index(mine, searchable=False) for library, mine in by_library.items()}

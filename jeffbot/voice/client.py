@@ -54,7 +54,7 @@ class SoundVoiceClient(EncryptedVoiceClient):
     Args:
         connector: Makes its WebSockets.
         on_lost: Told when it is over, unless :meth:`disconnect` was called by who listens.
-        deaf: Whether it deafens itself.
+        is_deaf: Says whether it is to deafen itself.
     """
 
     supported_modes = MODES  # type: ignore[assignment]  # Nextcord knows one of them
@@ -67,14 +67,14 @@ class SoundVoiceClient(EncryptedVoiceClient):
         *,
         connector: VoiceConnector,
         on_lost: OnLost = lambda _client, _loss: None,
-        deaf: bool = True,
+        is_deaf: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__(client, channel)
         self.connector = connector
         self._on_lost = on_lost
         self.loss: Loss | None = None
         """Why it is over; None: it is not."""
-        self._deaf = deaf
+        self._is_deaf = is_deaf
         self._packetizer = Packetizer()
         self._sender: PacketSender | None = None
         self._udp_trouble = False
@@ -171,7 +171,7 @@ class SoundVoiceClient(EncryptedVoiceClient):
 
     async def voice_connect(self) -> None:
         """Ask for the channel; deafened, nobody reads what others say."""
-        await self._home.change_voice_state(channel=self.place, self_deaf=self._deaf)
+        await self._home.change_voice_state(channel=self.place, self_deaf=self._is_deaf())
 
     async def on_voice_state_update(self, data: Any) -> None:
         """Follow our own voice state, save for the echo of an earlier leave while joining anew.

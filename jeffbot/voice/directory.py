@@ -8,6 +8,7 @@ each.
 import nextcord
 
 from ..models import ChannelId, GuildId, UserId, VoicePlace
+from .encryption import VocalChannel
 
 
 class Directory:
@@ -43,6 +44,9 @@ class Directory:
 
 def _place(guild: nextcord.Guild | None, user_id: int) -> VoicePlace | None:
     state = guild._voice_state_for(user_id) if guild else None  # public only by way of a cached member
-    if guild is None or state is None or state.channel is None:
-        return None
-    return VoicePlace(GuildId(guild.id), ChannelId(state.channel.id), state.channel.name)
+    return place_in(state.channel) if state else None
+
+
+def place_in(channel: VocalChannel | None) -> VoicePlace | None:
+    """A voice channel's place; None of none."""
+    return VoicePlace(GuildId(channel.guild.id), ChannelId(channel.id), channel.name) if channel else None

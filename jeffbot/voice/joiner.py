@@ -5,6 +5,7 @@ import functools
 import random
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import nextcord
@@ -31,10 +32,10 @@ LOOK_AGAIN: Seconds = 0.25
 class Joiner:
     """One bot's way into voice channels."""
 
-    def __init__(self, client: nextcord.Client, connector: VoiceConnector, *, deaf: bool) -> None:
+    def __init__(self, client: nextcord.Client, connector: VoiceConnector, is_deaf: Callable[[GuildId], bool]) -> None:
         self._client = client
         self._connector = connector
-        self._deaf = deaf
+        self._is_deaf = is_deaf
         self._closed = False
         self._joins: deque[float] = deque(maxlen=MAX_JOINS)
 
@@ -64,7 +65,8 @@ class Joiner:
             raise VoiceUnavailableError("The voice channel is gone")
         check_access(channel.guild, channel)
         self._spend_a_join()
-        cls = functools.partial(SoundVoiceClient, connector=self._connector, on_lost=on_lost, deaf=self._deaf)
+        is_deaf = functools.partial(self._is_deaf, place.guild_id)
+        cls = functools.partial(SoundVoiceClient, connector=self._connector, on_lost=on_lost, is_deaf=is_deaf)
         return await channel.connect(timeout=TRY_TIMEOUT, reconnect=False, cls=cls)
 
     async def wait_turn(self, guild_id: GuildId) -> None:

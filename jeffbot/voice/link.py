@@ -104,6 +104,8 @@ class VoiceLink:
         self._last_close: str | None = None
         self._speaking = Speaking(self._say_speaking)
         self.speak, self.rest = self._speaking.begin, self._speaking.rest
+        self._refreshes = False
+        """Whether it is wanted otherwise than the join under way may have asked."""
         self._closed = False
 
     @property
@@ -138,6 +140,15 @@ class VoiceLink:
             packets_sent=client.packets_sent,
             packets_late=client.packets_late,
         )
+
+    async def refresh(self) -> None:
+        """Deafen itself, or no more, as is wanted now; who is joining does so afterwards."""
+        self._refreshes = self._client is None
+        if self._client and self._client.place:
+            try:
+                await self._client.voice_connect()
+            except (nextcord.ConnectionClosed, aiohttp.ClientError, OSError) as error:
+                logger.info("Discord could not be told whether the bot hears; the next join tells it: %s", error)
 
     # Being somewhere
 
@@ -242,6 +253,7 @@ class VoiceLink:
             raise
 
     async def _joined(self, place: VoicePlace) -> None:
+        self._refreshes = False
         try:
             client = await self._ways.join(place, self._lost)
             if client.loss:
@@ -259,6 +271,8 @@ class VoiceLink:
         self._client, self._joined_at = client, time.monotonic()
         if self._speaking.wanted:
             client.speak(speaking=True)
+        if self._refreshes:
+            await self.refresh()
 
     async def _pause(self) -> Seconds:
         """Wait before the next try, ever longer; how long that was."""

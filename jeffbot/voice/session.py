@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Awaitable, Callable
-from typing import cast
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, cast
 
 import nextcord
 
@@ -23,6 +23,7 @@ from ..models import (
     LinkState,
     Manners,
     Mode,
+    NativeSound,
     PlayOptions,
     Seconds,
     Sound,
@@ -33,9 +34,11 @@ from ..models import (
 from ..playback import Playback, PlaybackEvent, SoundEnded, SoundStarted
 from ..tasks import start_now
 from .clock import VoiceClock
+from .directory import place_in
 from .encryption import VocalChannel
 from .link import PLAYING_HELD, VoiceLink, Ways
 from .manners import Stay, check_taking_away, is_suppressed_for_nothing, take_the_stage, why_mute
+from .native import NativeSoundboard
 from .player import Player, Track
 
 logger = logging.getLogger(__name__)
@@ -54,12 +57,14 @@ class GuildSession:
         clock: VoiceClock,
         publish: Publish,
         *,
+        native: NativeSoundboard,
         manners: Manners,
         play_timeout: Seconds,
     ) -> None:
         self._guild_id = guild_id
         self._guild = guild
         self._publish = publish
+        self._native = native
         self._manners = manners
         self._play_timeout = play_timeout
         self._link = VoiceLink(ways, self._over, self._take_the_stage, moved=manners.moved, play_timeout=play_timeout)
@@ -79,6 +84,11 @@ class GuildSession:
         return channel.name if channel else None
 
     @property
+    def place(self) -> VoicePlace | None:
+        """That channel."""
+        return place_in(self._link.channel)
+
+    @property
     def voice(self) -> VoiceReport:
         """How the voice connection is."""
         report = self._link.report()
@@ -89,7 +99,7 @@ class GuildSession:
     @property
     def now_playing(self) -> Playback | None:
         """What began last of all that is being heard."""
-        return max(self._sounding(), key=lambda playback: playback.started_at or 0, default=None)
+        return max(reversed(self._sounding()), key=lambda playback: playback.started_at or 0, default=None)
 
     @property
     def queue(self) -> tuple[Playback, ...]:
@@ -115,8 +125,21 @@ class GuildSession:
             LibopusMissingError: It would have to be mixed, and nothing can.
             UnplayableSoundError: From ``clip``.
         """
-        playback = Playback(sound, user_id, place)
-        press = start_now(self._press(playback, clip, options), f"jeffbot press {sound.name}")
+        playback = Playback(sound, user_id, place, counted=options.counted)
+        return await self._pressed(self._press(playback, clip, options), sound)
+
+    async def play_native(self, sound: Sound, user_id: UserId, place: VoicePlace, *, counted: bool = True) -> Playback:
+        """Have Discord's own soundboard play a sound it has, in its turn; Discord does not tell when that ends.
+
+        Raises:
+            NativeSoundboardError: Discord does not play it.
+            PlaybackCancelledError: As for :meth:`play`; or PlaybackTimeoutError, or VoiceUnavailableError.
+        """
+        return await self._pressed(self._press_natively(Playback(sound, user_id, place, counted=counted)), sound)
+
+    async def _pressed(self, work: Coroutine[Any, Any, Playback], sound: Sound) -> Playback:
+        """Carry out a press, which ``stop`` takes back."""
+        press = start_now(work, f"jeffbot press {sound.name}")
         self._presses.add(press)
         press.add_done_callback(self._press_ended)
         try:
@@ -172,6 +195,10 @@ class GuildSession:
             LibopusMissingError: Nothing on this machine can change it.
         """
         self._player.set_volume(percent / 100)
+
+    async def refresh(self) -> None:
+        """Deafen itself, or no more, as the guild has it now."""
+        await self._link.refresh()
 
     def renew(self) -> None:
         """The bot's session with Discord is a new one: join anew what the old one had joined."""
@@ -239,6 +266,19 @@ class GuildSession:
                     return await _begun(self._player, track, begun)
         return await _begun(self._player, track, begun)
 
+    async def _press_natively(self, playback: Playback) -> Playback:
+        sound, place = playback.sound, playback.place
+        assert sound.native_id is not None  # noqa: S101 - or Discord does not have it
+        native = NativeSound(sound.native_id, sound.title, guild_id=sound.guild_id)
+        async with self._turn:
+            await self._be_in(place)
+            await self._native.send(self._guild_id, place.channel_id, native)
+        playback.begin()
+        self._publish(SoundStarted(playback))
+        playback.end(EndReason.FINISHED)
+        self._publish(SoundEnded(playback))
+        return playback
+
     async def _be_in(self, place: VoicePlace) -> None:
         channel = self._channel()
         if channel and channel.id != place.channel_id:
@@ -280,7 +320,7 @@ class GuildSession:
                 begun.set_exception(_not_begun(reason))
                 begun.exception()  # seen: a sound that waits is awaited by nobody
 
-        track = Track(clip, playback.sound.path, options.factor, began, ended)
+        track = Track(clip, f"{playback.sound.folder}/{playback.sound.path}", options.factor, began, ended)
         playback.measure(lambda: clip.duration, lambda: track.position)
         self._playbacks[playback.id] = playback, track
         sounding = None

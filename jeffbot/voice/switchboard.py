@@ -4,6 +4,7 @@ import asyncio
 import functools
 import logging
 import time
+from collections.abc import Callable
 from typing import Self
 
 import nextcord
@@ -15,6 +16,7 @@ from .connector import VoiceConnector
 from .diagnosis import diagnose
 from .directory import Directory
 from .joiner import Joiner
+from .native import NativeSoundboard
 from .session import GuildSession, Publish
 
 logger = logging.getLogger(__name__)
@@ -26,7 +28,15 @@ TICK: Seconds = 1.0
 class Switchboard:
     """All guild sessions. Use it as an async context manager: leaving it leaves every voice channel."""
 
-    def __init__(self, client: nextcord.Client, publish: Publish, *, manners: Manners, play_timeout: Seconds) -> None:
+    def __init__(
+        self,
+        client: nextcord.Client,
+        publish: Publish,
+        *,
+        manners: Manners,
+        play_timeout: Seconds,
+        prefers_native: Callable[[GuildId], bool] = lambda _: False,
+    ) -> None:
         self._client = client
         self._publish = publish
         self._manners = manners
@@ -35,7 +45,9 @@ class Switchboard:
         self._clock = VoiceClock()
         self._sessions: dict[GuildId, GuildSession] = {}
         self._connector = VoiceConnector(client)
-        self._joiner = Joiner(client, self._connector, deaf=manners.deaf)
+        self._prefers_native = prefers_native
+        self._joiner = Joiner(client, self._connector, self._is_deaf)
+        self.native = NativeSoundboard(client)
         self._closed = False
         self.directory = Directory(client)
         self.place_of = self.directory.place_of
@@ -79,11 +91,15 @@ class Switchboard:
                 self._joiner,
                 self._clock,
                 self._publish,
+                native=self.native,
                 manners=self._manners,
                 play_timeout=self._play_timeout,
             )
             self._sessions[guild_id] = session
         return session
+
+    def _is_deaf(self, guild_id: GuildId) -> bool:
+        return self._manners.deaf and not self._prefers_native(guild_id)
 
     def only_guild(self) -> GuildId | None:
         """The bot's guild, where it is a member of just one."""

@@ -1,29 +1,23 @@
 """What remote clients can ask for: one table, from action to request, handler and reply."""
 
-import asyncio
 import bisect
-import itertools
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import UNSET
 
 from ..errors import ErrorCode
-from ..models import Caller, Sound
+from ..models import Caller
 from ..playback import Playback, Status
 from ..service import SoundService
-from ..tasks import start_now
 from . import protocol
+from .listings import Listings
 
 MAX_PAGE = 1000
 """The most sounds of one page of ``list``."""
-_INLINE_LISTING = 2000
-"""More sounds than this are encoded in a thread: 2 000 take about a millisecond."""
-_PIECE = 500
-"""So many at once, for no other thread runs meanwhile, that of the voice clock included."""
 
 type Handler = Callable[["Actions", Caller, Any], Awaitable[protocol.Reply]]
 
@@ -57,22 +51,21 @@ class Actions:
     def __init__(self, service: SoundService, clock: Callable[[], float] = time.time) -> None:
         self._service = service
         self._clock = clock
-        self._listing: tuple[int, Raw, int] | None = None
-        self._encoding: asyncio.Task[None] | None = None
+        self._listings = Listings(service)
 
-    async def list(self, _caller: Caller, request: protocol.List) -> protocol.Listing:
-        """All sounds by name, or a page of them."""
+    async def list(self, caller: Caller, request: protocol.List) -> protocol.Listing:
+        """All sounds the caller sees by name, or a page of them."""
         await self._service.wait_ready()
+        sounds = self._service.sounds(caller=caller)
         if request.limit is None and request.cursor is None:
-            encoded, count = await self._whole_listing()
-            return protocol.Listing(sounds=encoded, count=count)
-        sounds = self._service.sounds()
+            encoded = await self._listings.whole(sounds)
+            return protocol.Listing(sounds=encoded, count=len(sounds))
         start = bisect.bisect_right(sounds, request.cursor or "", key=lambda sound: sound.name)
         limit = MAX_PAGE if request.limit is None else max(1, min(request.limit, MAX_PAGE))
         page = sounds[start : start + limit]
         more = start + limit < len(sounds)
         return protocol.Listing(
-            sounds=self._encode(page),
+            sounds=self._listings.encode(page),
             count=len(page),
             total=len(sounds),
             cursor=page[-1].name if more else UNSET,
@@ -108,27 +101,6 @@ class Actions:
     async def ping(self, _caller: Caller | None, _request: protocol.Request) -> protocol.Pong:
         """Tell that the server is there."""
         return protocol.Pong(server_time=self._clock())
-
-    async def _whole_listing(self) -> tuple[Raw, int]:
-        while self._listing is None or self._listing[0] != self._service.library_version:
-            if self._encoding is None or self._encoding.done():
-                self._encoding = start_now(self._encode_whole(), "jeffbot list")
-            await asyncio.shield(self._encoding)
-        return self._listing[1:]
-
-    async def _encode_whole(self) -> None:
-        version, sounds = self._service.library_version, self._service.sounds()
-        if len(sounds) > _INLINE_LISTING:
-            encoded = await asyncio.to_thread(self._encode, sounds)
-        else:
-            encoded = self._encode(sounds)
-        self._listing = version, encoded, len(sounds)
-
-    def _encode(self, sounds: Sequence[Sound]) -> Raw:
-        duration = self._service.duration
-        listed = (protocol.ListedSound(item.name, item.path, duration(item), item.tags) for item in sounds)
-        pieces = (msgspec.json.encode(piece)[1:-1] for piece in itertools.batched(listed, _PIECE))
-        return Raw(b"[" + b",".join(pieces) + b"]")
 
 
 def _action(

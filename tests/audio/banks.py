@@ -29,7 +29,7 @@ def write(file: Path, content: bytes) -> Sound:
 def sound_of(file: Path) -> Sound:
     """The sound that a file is, as the catalogue would have it."""
     stat = file.stat()
-    return Sound(file.name, file.name, str(file), stat.st_size, stat.st_mtime_ns)
+    return Sound(file.name, file.name, str(file.parent), stat.st_size, stat.st_mtime_ns)
 
 
 class Counter:

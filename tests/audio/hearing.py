@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from jeffbot.audio.ffmpeg import find_ffmpeg
 from jeffbot.audio.libopus import FRAME_SAMPLES, LOOKAHEAD, Decoder, Encoder, FrameBuffer
 from jeffbot.audio.opus import read_packets
-from jeffbot.library.catalog import shipped_sounds
+from jeffbot.library.folder import shipped_sounds
 
 BITRATE = 96_000
 RATE = 48_000

@@ -135,9 +135,10 @@ async def test_used(make_bank: MakeBank, folder: Path, tone: Sound, cache: Path)
     """What the library uses stays, however long ago it was read, and 30 days more after it was taken out."""
     async with make_bank() as bank:
         await bank.prepare([tone])
-        file = kept(cache)
-        otherwise_encoded = file.with_name(f"{file.name.partition('.')[0]}.{OTHER_PROFILE}")
-        otherwise_encoded.touch()
+    file = kept(cache)
+    otherwise_encoded = file.with_name(f"{file.name.partition('.')[0]}.{OTHER_PROFILE}")
+    otherwise_encoded.touch()
+    async with make_bank() as bank:
         for sounds in ([tone], [make_tone(folder / "new.wav", 300)]):
             for old in (file, otherwise_encoded):
                 set_age(old, 1000 * DAY)

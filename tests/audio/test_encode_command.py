@@ -58,6 +58,6 @@ async def test_bot_finds_it(library: Path) -> None:
     """What was encoded so is there for a bot with the same settings."""
     assert (await asyncio.to_thread(encode, library)).exit_code == 0
     file = library / "low.wav"
-    sound = Sound(file.name, file.name, str(file), file.stat().st_size, file.stat().st_mtime_ns)
+    sound = Sound(file.name, file.name, str(file.parent), file.stat().st_size, file.stat().st_mtime_ns)
     async with SoundBank.of(Settings.load({"data_dir": library.parent / "data"}, {})) as bank:
         assert (await bank.clip(sound)).complete

@@ -11,7 +11,7 @@ from jeffbot.audio.encoder import LEAD, Encoder
 from jeffbot.audio.ffmpeg import FFmpeg, FFmpegError, FFmpegInputError, find_ffmpeg
 from jeffbot.audio.loudness import PEAK_LIMIT, Verdict
 from jeffbot.audio.opus import SILENCE
-from jeffbot.library.catalog import shipped_sounds
+from jeffbot.library.folder import shipped_sounds
 from jeffbot.models import PACKET_SECONDS
 from staging import write_tone
 

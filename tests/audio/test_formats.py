@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audio.samples import convert
-from jeffbot.audio.formats import FORMATS, NotRegularError, open_regular, sniff
+from jeffbot.audio.formats import FORMATS, sniff
+from jeffbot.files import NotRegularError, open_regular
 from staging import write_tone
 
 KINDS = {

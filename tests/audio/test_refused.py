@@ -64,7 +64,7 @@ async def test_no_regular_file(bank: SoundBank, folder: Path, kind: str) -> None
 
     async with asyncio.timeout(5):
         with pytest.raises(UnplayableSoundError, match="it is no regular file"):
-            await bank.clip(Sound(odd.name, odd.name, str(odd), 1000, 0))
+            await bank.clip(Sound(odd.name, odd.name, str(odd.parent), 1000, 0))
 
 
 async def test_large_file(make_bank: MakeBank, folder: Path, counter: Counter) -> None:

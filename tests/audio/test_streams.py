@@ -23,7 +23,7 @@ from jeffbot.audio.cache import Cache
 from jeffbot.audio.clip import GrowingClip
 from jeffbot.audio.encoder import Encoder
 from jeffbot.audio.ffmpeg import find_ffmpeg
-from jeffbot.audio.store import Store
+from jeffbot.audio.supply import Supply
 from jeffbot.models import Sound
 
 
@@ -136,7 +136,7 @@ def test_stream_abandoned_before_its_turn(tone: Sound, cache: Path, counter: Cou
     clip = GrowingClip()
     clip.want()
     clip.abandon()
-    Store(Cache(cache, encoder.profile), encoder, max_bytes=1 << 20).stream(tone, clip, clip.want)
+    Supply(Cache(cache, encoder.profile), encoder, max_bytes=1 << 20).stream(tone, clip, clip.want)
 
     assert (clip.packets, clip.complete, counter.streamed) == ([], True, 0)
 

@@ -263,7 +263,7 @@ async def test_endless_files(tmp_path: Path, folder: Path, kind: str) -> None:
         file.symlink_to("/dev/zero")
     else:
         file.mkdir()
-    sound = Sound(file.name, file.name, str(file), 1000, 0)
+    sound = Sound(file.name, file.name, str(file.parent), 1000, 0)
     ffmpeg = FFmpeg(find_ffmpeg(None), timeout=PATIENCE, max_seconds=MAX_SECONDS)
     bank = SoundBank(ffmpeg, tmp_path / "cache", encoders=1, memory_bytes=1 << 20, max_seconds=MAX_SECONDS)
     async with bank, asyncio.timeout(5):

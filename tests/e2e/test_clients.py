@@ -114,9 +114,9 @@ async def there(stage: Stage, text: str) -> str:
 
 
 @pytest.fixture
-def environment(encoded: Path) -> dict[str, str]:
+def environment(data_dir: Path) -> dict[str, str]:
     """What a program finds that is started beside the bot."""
-    return {"PYTHONPATH": str(ROOT), "JEFFBOT_JWT_SECRET": SECRET, "JEFFBOT_DATA_DIR": str(encoded)}
+    return {"PYTHONPATH": str(ROOT), "JEFFBOT_JWT_SECRET": SECRET, "JEFFBOT_DATA_DIR": str(data_dir)}
 
 
 async def test_python_snippet(stage: Stage, environment: dict[str, str]) -> None:

@@ -64,7 +64,7 @@ async def test_chord(stage: Stage) -> None:
     whole = recording(stage)
     together = Recording(stage.ear.packets[10:45])
     assert sorted(together.frequencies(4)) == pytest.approx(sorted(CHORD.values()), abs=3)
-    assert whole.largest_gap < 0.04
+    assert whole.largest_gap < 0.06
     assert whole.seconds == pytest.approx(1.0, abs=0.2)
     assert not stage.discord.findings
 
@@ -109,7 +109,7 @@ async def test_queue(stage: Stage) -> None:
     assert low.started_at is not None
     assert high.started_at is not None
     assert high.started_at - low.started_at == pytest.approx(1.0, abs=0.1)
-    assert recording(stage).largest_gap < 0.04
+    assert recording(stage).largest_gap < 0.06
 
 
 async def test_pause(stage: Stage) -> None:
@@ -188,7 +188,7 @@ async def test_two_at_once(stage: Stage) -> None:
     playbacks = await asyncio.gather(*(stage.service.play(stage.alice.id, name, mode="overlap") for name in CHORD))
 
     begun = [playback.started_at or 0 for playback in playbacks]
-    assert max(begun) - min(begun) < 0.015
+    assert max(begun) - min(begun) < 0.025
 
 
 async def test_slow_sound_holds_up_no_other(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

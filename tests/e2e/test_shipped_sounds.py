@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from jeffbot.audio.ffmpeg import find_ffmpeg
-from jeffbot.library.catalog import EXTENSIONS, shipped_sounds
+from jeffbot.library.folder import shipped_sounds
+from jeffbot.library.names import EXTENSIONS
 from jeffbot.sandbox import Guild
 from jeffbot.sandbox.ears import Recording
 from staging import PATIENCE, MakeStage, Stage

@@ -5,20 +5,17 @@ import contextlib
 import os
 import shutil
 import threading
-import time
-import unicodedata
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from jeffbot.errors import SoundNotFoundError
-from jeffbot.library import catalog as catalog_module
-from jeffbot.library.catalog import EXTENSIONS, Catalog, Index, fold, shipped_sounds
-from jeffbot.models import Sound
+from jeffbot.library import watching as watching_module
+from jeffbot.library.catalog import Catalog
+from jeffbot.library.folder import SoundsFolder, shipped_sounds
+from jeffbot.library.names import EXTENSIONS
 
 PATIENCE = 20.0
 """How long a change may take to be noticed before a test fails, seconds."""
@@ -49,7 +46,7 @@ async def scan(folder: Path, *paths: str) -> Catalog:
 
 
 def names(catalog: Catalog) -> list[str]:
-    return [sound.name for sound in catalog.sounds]
+    return [sound.name for sound in catalog.sounds()]
 
 
 # What exists
@@ -60,7 +57,7 @@ async def test_sounds_are_sorted(folder: Path) -> None:
     catalog = await scan(folder, "b.mp3", "a.wav", "horns/loud/c.ogg")
 
     assert names(catalog) == ["a.wav", "b.mp3", "c.ogg"]
-    assert (catalog.sounds[2].path, catalog.sounds[2].tags) == ("horns/loud/c.ogg", ("horns", "loud"))
+    assert (catalog.sounds()[2].path, catalog.sounds()[2].tags) == ("horns/loud/c.ogg", ("horns", "loud"))
 
 
 @pytest.mark.parametrize("extension", sorted(EXTENSIONS))
@@ -68,7 +65,7 @@ async def test_extensions(folder: Path, extension: str) -> None:
     """A sound is told by its extension, in any case."""
     catalog = await scan(folder, f"a{extension}", f"b{extension.upper()}", f"c{extension}.txt")
 
-    assert len(catalog.sounds) == 2
+    assert len(catalog.sounds()) == 2
 
 
 async def test_what_is_no_sound(folder: Path) -> None:
@@ -213,65 +210,6 @@ def test_refusal_shows_the_name_safely() -> None:
     assert len(str(SoundNotFoundError("x" * 5000))) < 130
 
 
-@settings(deadline=None)
-@given(st.sets(st.from_regex(r"([ab]/){0,2}[abAB]{1,2}(\.[ab])?\.(mp3|wav)", fullmatch=True), max_size=8))
-def test_every_sound_can_be_had(paths: set[str]) -> None:
-    """Whatever the library holds, each sound is found by its own name and by its path."""
-    bases = [Path(path).name for path in paths]
-    sounds = [
-        Sound(base if bases.count(base) == 1 else path, path, path, 1, 1)
-        for path, base in zip(paths, bases, strict=True)
-    ]
-    catalog = Catalog(Path("nowhere"))
-    catalog._index = Index.of(sounds)
-
-    assert all(catalog.find(sound.name) is sound and catalog.find(sound.path) is sound for sound in sounds)
-
-
-@settings(deadline=None)
-@given(st.text())
-def test_folded_names(name: str) -> None:
-    """Folding is done once and for all, and Unicode form makes no difference to it."""
-    folded = fold(name)
-
-    assert fold(folded) == folded
-    assert fold(unicodedata.normalize("NFD", name)) == fold(unicodedata.normalize("NFC", name)) == folded
-
-
-# Searching
-
-
-@pytest.mark.parametrize(
-    ("text", "limit", "found"),
-    [
-        ("horn", 9, ["horn.mp3", "hornet.mp3", "air horn.mp3", "big_horn.mp3", "airhorn.mp3"]),
-        ("horn", 2, ["horn.mp3", "hornet.mp3"]),
-        (" HORN ", 1, ["horn.mp3"]),
-        ("", 2, ["air horn.mp3", "airhorn.mp3"]),
-        ("zzz", 9, []),
-        ("horn", 0, []),
-    ],
-)
-async def test_search(folder: Path, text: str, limit: int, found: list[str]) -> None:
-    """Names that begin with the text come first, then words that do, then the rest; each by name."""
-    stems = ("airhorn", "air horn", "hornet", "horn", "quack", "big_horn")
-    catalog = await scan(folder, *(f"{stem}.mp3" for stem in stems))
-
-    assert [sound.name for sound in catalog.search(text, limit)] == found
-
-
-async def test_very_long_name(folder: Path) -> None:
-    """A name of 64 KB of combining marks, which take Unicode seconds to put in order, is refused at once."""
-    catalog = await scan(folder, "a.mp3")
-    for repeats in (1 << 15, 20 << 15):
-        name = "a" + "\u0301\u0316" * repeats
-        begun = time.process_time()
-        with pytest.raises(SoundNotFoundError):
-            catalog.find(name)
-        assert catalog.search(name, 9) == []
-        assert time.process_time() - begun < 1
-
-
 # News
 
 
@@ -288,10 +226,10 @@ async def test_news_only_of_changes(folder: Path) -> None:
     assert heard == [1, 2]
 
 
-async def test_wait_scanned(folder: Path) -> None:
+async def test_wait_ready(folder: Path) -> None:
     """Waiting for the sounds ends with the first scan."""
     async with Catalog(folder) as catalog, asyncio.timeout(PATIENCE):
-        waiting = asyncio.create_task(catalog.wait_scanned())
+        waiting = asyncio.create_task(catalog.wait_ready())
         await catalog.scan()
         await waiting
 
@@ -309,17 +247,17 @@ async def until(catalog: Catalog, condition: Callable[[], bool], patience: float
 @pytest.fixture
 async def watched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Catalog]:
     """A catalogue whose folder is being watched, with ``kept.mp3`` in it."""
-    monkeypatch.setattr(catalog_module, "LOOK_AGAIN", 0.2)
+    monkeypatch.setattr(watching_module, "LOOK_AGAIN", 0.2)
     add(folder, "kept.mp3")
     async with Catalog(folder) as catalog:
         await catalog.open()
         watching = asyncio.create_task(catalog.watch())
         number = 0
-        while len(catalog.sounds) < 2:  # until the watch is in place, files made are not noticed
+        while len(catalog.sounds()) < 2:  # until the watch is in place, files made are not noticed
             number += 1
             add(folder, f"probe {number}.mp3")
             with contextlib.suppress(TimeoutError):
-                await until(catalog, lambda: len(catalog.sounds) > 1, patience=0.5)
+                await until(catalog, lambda: len(catalog.sounds()) > 1, patience=0.5)
         yield catalog
         watching.cancel()
         await asyncio.wait([watching])
@@ -365,14 +303,14 @@ async def test_folder_stays_missing(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A folder that stays away is looked for again and again, and missed in the log once."""
-    monkeypatch.setattr(catalog_module, "_MISSING_FOLDER_RETRY", 0.01)
-    scan, scans = catalog_module._scan, []
+    monkeypatch.setattr(watching_module, "_MISSING_FOLDER_RETRY", 0.01)
+    scan, scans = SoundsFolder.walk, []
 
-    def noted_scan(folder: Path) -> Any:
+    def noted_scan(folder: SoundsFolder) -> Any:
         scans.append(folder)
         return scan(folder)
 
-    monkeypatch.setattr(catalog_module, "_scan", noted_scan)
+    monkeypatch.setattr(SoundsFolder, "walk", noted_scan)
     async with Catalog(folder) as catalog, asyncio.timeout(PATIENCE):
         await catalog.open()
         shutil.rmtree(folder)
@@ -405,7 +343,7 @@ async def test_closing_leaves_no_thread(folder: Path) -> None:
 
 async def test_file_added_before_the_watch_began(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What came between the scan and the watch is noticed without a further change."""
-    monkeypatch.setattr(catalog_module, "LOOK_AGAIN", 0.1)
+    monkeypatch.setattr(watching_module, "LOOK_AGAIN", 0.1)
     async with Catalog(folder) as catalog:
         await catalog.open()
         add(folder, "early.mp3")

@@ -163,7 +163,9 @@ async def test_for_people() -> None:
     said = ""
     async with asyncio.timeout(PATIENCE):
         while "Ctrl-C" not in said:
-            said += (await process.stdout.readline()).decode()
+            heard = await process.stdout.readline()
+            assert heard, (await process.communicate())[1].decode()
+            said += heard.decode()
     process.send_signal(signal.SIGINT)
     out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
 

@@ -105,6 +105,7 @@ def test_example_of_the_page(project: pytest.Pytester) -> None:
     (conftest,) = [block for block in blocks if "pytest_plugins" in block]
     (tests,) = [block for block in blocks if "async def test_" in block]
     project.makeconftest(f"{conftest}\nimport nextcord\nnextcord.opus.load_opus({libopus()._name!r})")
+    tests = tests.replace("make_bot(discord)", "make_bot(discord, guild_ready_timeout=0.1)")  # by default 2 s
     project.makepyfile(test_bot=tests, bot=next(block for block in blocks if "nextcord.http" in block))
     project.makeini("[pytest]\nasyncio_mode = auto\n")
 

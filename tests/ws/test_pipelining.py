@@ -34,7 +34,7 @@ class FakeService:
     async def wait_ready(self) -> None:
         """The sounds are known."""
 
-    def sounds(self) -> Sequence[Sound]:
+    def sounds(self, caller: Caller) -> Sequence[Sound]:  # noqa: ARG002
         return SOUNDS
 
     def duration(self, _sound: Sound) -> float:

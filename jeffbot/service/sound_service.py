@@ -1,19 +1,24 @@
-"""The soundboard itself: every use case once, for both doors and for other cogs.
+"""Playing sounds where people are."""
 
-It knows neither Nextcord nor aiohttp. What it needs from the rooms below is named in ``rooms.py``; ``app.py`` hands it
-the real ones.
-"""
-
-import dataclasses
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
-from .errors import NoSoundsError, NotPlayingError, NoVoiceChannelError, PlaybackError, UnplayableSoundError
-from .events import EventHub, Listener
-from .models import (
+from ..errors import (
+    NativeSoundboardError,
+    NoSoundsError,
+    NotPlayingError,
+    NoVoiceChannelError,
+    PlaybackError,
+    UnplayableSoundError,
+    printable,
+)
+from ..events import EventHub, Listener
+from ..library.catalog import Catalog
+from ..library.names import fold
+from ..models import (
     MAX_VOLUME,
     Caller,
     GuildId,
@@ -27,9 +32,18 @@ from .models import (
     VoicePlace,
     VoiceReport,
 )
-from .playback import Encoding, Playback, Status
-from .rooms import Bank, Catalog, Session, Voice
-from .tasks import start_now
+from ..playback import Encoding, Playback, PlaybackEvent, SoundStarted, Status
+from ..rooms import Bank, Session, Voice
+from ..store.store import Store
+from ..store.values import Played
+from ..tasks import start_now
+from .callers import caller_of, guild_of, need_guild
+from .collections import Collections
+from .entrances import Entrances
+from .guilds import Guilds
+from .library import Files, LibraryService
+from .numbers import Statistics
+from .people import People
 
 logger = logging.getLogger(__name__)
 
@@ -48,16 +62,55 @@ class SoundService:
     """
 
     def __init__(
-        self, catalog: Catalog, bank: Bank, voice: Voice, events: EventHub, defaults: PlayOptions | None = None
+        self,
+        *,
+        catalog: Catalog,
+        bank: Bank,
+        voice: Voice,
+        store: Store,
+        events: EventHub,
+        files: Files,
+        defaults: PlayOptions | None = None,
     ) -> None:
         self._catalog = catalog
         self._bank = bank
         self._voice = voice
+        self._store = store
         self._events = events
         self._defaults = defaults or PlayOptions()
+        self.guilds = Guilds(store, voice, self._defaults)
+        """What guilds remember."""
+        self.entrances = Entrances(
+            catalog=catalog,
+            store=store,
+            voice=voice,
+            guilds=self.guilds,
+            is_greeted=lambda user_id: self.people.choices(user_id).greeted,
+            play=self._start,
+        )
+        """Sounds for who comes and goes."""
+        self.people = People(catalog, store, voice, self.entrances)
+        """Favourites, choices, privacy."""
+        self.library = LibraryService(catalog, store, voice, files, self.entrances)
+        """Looking after the sounds."""
+        self.collections = Collections(catalog, store, self.library, files.scratch)
+        """Whole collections in and out."""
+        self.numbers = Statistics(store, voice, self.guilds)
+        """What was played."""
+        events.subscribe(self._count)
         self._last: dict[GuildId, Sound] = {}
         self._refusals: dict[GuildId, str] = {}
         """Why the last press was not heard, where it was not."""
+
+    async def load(self) -> None:
+        """Read what guilds and people have set; to be called when the store was opened, or changed by others.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        await self.guilds.load()
+        await self.people.load()
+        await self.entrances.load()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have a listener called in the event loop with each SoundStarted and SoundEnded, in the order they happen.
@@ -96,16 +149,25 @@ class SoundService:
             PlaybackError: The sound cannot be played, or the channel not joined; its subclasses say which. One of them
                 is UnloadedError, of a soundboard that was unloaded: ``bot.get_cog("Sound").service`` is the new one.
         """
-        await self._catalog.wait_scanned()
-        caller = _caller(caller)
-        options = self._options(mode, retrigger, volume, gain)
-        sound = self._catalog.find(filename)
-        return await self._start(sound, caller.user_id, self._place_of(caller), options)
+        await self._catalog.wait_ready()
+        caller = caller_of(caller)
+        given = _given(mode, retrigger, volume, gain)
+        place = self._voice.place_of(caller.user_id, caller.guild_id)
+        sound = self._catalog.find(filename, place.guild_id if place else self._guild_of(caller))
+        if place is None:
+            raise NoVoiceChannelError
+        options = self.guilds.options(place.guild_id, sound, given)
+        return await self._start(sound, caller.user_id, place, options)
 
     async def random(
-        self, caller: Caller | int, *, mode: Mode | str | None = None, volume: float | None = None
+        self,
+        caller: Caller | int,
+        *,
+        mode: Mode | str | None = None,
+        volume: float | None = None,
+        tag: str | None = None,
     ) -> Playback:
-        """Play any sound, but not the one played last in that guild while there is another.
+        """Play any sound, or any with a tag, but not the one played last in that guild while there is another.
 
         Raises:
             ValueError: As for :meth:`play`.
@@ -113,20 +175,23 @@ class SoundService:
             NoVoiceChannelError: As for :meth:`play`.
             PlaybackError: As for :meth:`play`; sounds that turn out unplayable are passed over a few times.
         """
-        await self._catalog.wait_scanned()
-        caller = _caller(caller)
-        sounds = self._catalog.sounds
+        await self._catalog.wait_ready()
+        caller = caller_of(caller)
+        given = _given(mode, None, volume, None)
+        sounds: Sequence[Sound] = self._catalog.sounds(self._guild_of(caller))
+        if tag is not None:
+            sounds = [sound for sound in sounds if fold(tag) in map(fold, sound.tags)]
         if not sounds:
             raise NoSoundsError
         place = self._place_of(caller)
-        options = self._options(mode, None, volume, None)
-        unplayable: set[str] = set()
+        unplayable: set[Sound] = set()
         while True:
             sound = self._pick(sounds, place.guild_id, unplayable)
+            options = self.guilds.options(place.guild_id, sound, given)
             try:
                 return await self._start(sound, caller.user_id, place, options)
             except UnplayableSoundError:
-                unplayable.add(sound.path)
+                unplayable.add(sound)
                 if len(unplayable) >= min(RANDOM_TRIES, len(sounds)):
                     raise
 
@@ -136,8 +201,10 @@ class SoundService:
         The guild is the one they are in voice in; for a caller in none the bot's only guild. Does nothing where the
         bot is in several, or nothing plays.
         """
-        guild_id = self._guild_of(_caller(caller))
+        guild_id = self._guild_of(caller_of(caller))
         if guild_id is not None:
+            if playback_id is None:
+                self.entrances.stop(guild_id)
             self._voice.session(guild_id).stop(playback_id)
 
     async def skip(self, caller: Caller | int) -> None:
@@ -173,29 +240,45 @@ class SoundService:
         session.pause(paused=False)
 
     async def set_volume(self, caller: Caller | int, percent: float) -> None:
-        """How loud all sounds are in the caller's guild, what plays now included; it holds until the bot restarts.
+        """How loud all sounds are in the caller's guild, what plays now included; the guild remembers it.
 
         Raises:
             ValueError: It is not 0 to 200.
             NoVoiceChannelError: The caller is in no voice channel of a guild they may act on.
-            LibopusMissingError: Something plays, and this machine cannot change it.
+            LibopusMissingError: This machine cannot change it.
+            StoreError: It is as loud now, but cannot be remembered.
         """
         if not 0 <= percent <= MAX_VOLUME:
             raise ValueError(f"volume must be 0 to {MAX_VOLUME:g} percent")
-        guild_id = self._guild_of(_caller(caller))
-        if guild_id is None:
-            raise NoVoiceChannelError
+        guild_id = need_guild(caller_of(caller), self._voice)
         self._voice.session(guild_id).set_volume(percent)
+        await self.guilds.keep(guild_id, volume=float(percent))
 
-    def sounds(self, search: str = "", limit: int | None = None) -> Sequence[Sound]:
-        """All sounds by name, or at most ``limit`` of those whose name has ``search`` in it, best first."""
+    def sounds(
+        self,
+        search: str = "",
+        limit: int | None = None,
+        *,
+        caller: Caller | int | None = None,
+        preferred: Collection[int] = (),
+    ) -> Sequence[Sound]:
+        """All sounds by name, or at most ``limit`` of those that ``search`` may mean, best first.
+
+        Args:
+            search: What someone typed: part of a name, title, alias or tag; slips are forgiven.
+            limit: How many at most.
+            caller: Who asks, and sees their guild's sounds, too; None: only those that all guilds share.
+            preferred: Numbers of sounds that come first of those that fit as well, such as favourites.
+        """
+        guild_id = None if caller is None else self._guild_of(caller_of(caller))
         if not search and limit is None:
-            return self._catalog.sounds
-        return self._catalog.search(search, len(self._catalog.sounds) if limit is None else limit)
+            return self._catalog.sounds(guild_id)
+        most = len(self._catalog.sounds(guild_id)) if limit is None else limit
+        return self._catalog.search(search, most, guild_id, preferred)
 
     async def wait_ready(self) -> None:
         """Wait until the sounds are known, right after loading; later it returns at once."""
-        await self._catalog.wait_scanned()
+        await self._catalog.wait_ready()
 
     @property
     def library_version(self) -> int:
@@ -217,7 +300,7 @@ class SoundService:
             queue=session.queue if session else (),
             paused=session.paused if session else False,
             encoding=self._encoding(),
-            sound_count=len(self._catalog.sounds),
+            sound_count=len(self._catalog.sounds(self._guild_of(caller_of(caller)))),
             server_time=time.time(),
             voice=session.voice if session else VoiceReport(state=LinkState.IDLE),
         )
@@ -230,7 +313,7 @@ class SoundService:
         Raises:
             UnloadedError: As for :meth:`play`.
         """
-        caller = _caller(caller)
+        caller = caller_of(caller)
         status, guild_id = self.status(caller), self._guild_of(caller)
         if guild_id is None:
             return ("You are in no voice channel that the bot can see. Join one, then press a sound.",)
@@ -258,25 +341,19 @@ class SoundService:
         progress = self._bank.encoding
         return Encoding(progress.done, progress.total) if progress.done < progress.total else None
 
-    def _options(
-        self, mode: Mode | str | None, retrigger: Retrigger | str | None, volume: float | None, gain: float | None
-    ) -> PlayOptions:
-        given = {
-            "mode": None if mode is None else Mode(mode),
-            "retrigger": None if retrigger is None else Retrigger(retrigger),
-            "volume": volume,
-            "gain": gain,
-        }
-        changes: Any = {name: value for name, value in given.items() if value is not None}
-        return dataclasses.replace(self._defaults, **changes) if changes else self._defaults
-
     async def _start(self, sound: Sound, user_id: UserId, place: VoicePlace, options: PlayOptions) -> Playback:
         before = self._last.get(place.guild_id)
         self._last[place.guild_id] = sound  # before it has begun: presses begin in the order they are made
         clip = start_now(self._bank.clip(sound), f"jeffbot clip {sound.name}")  # while the channel is joined
         playback = None
         try:
-            playback = await self._voice.session(place.guild_id).play(sound, user_id, place, clip, options)
+            session = self._voice.session(place.guild_id)
+            volume = self.guilds.settings(place.guild_id).volume
+            if volume is not None and volume != session.volume:
+                session.set_volume(volume)
+            if playback := await self._played_natively(session, sound, user_id, place, counted=options.counted):
+                return playback
+            playback = await session.play(sound, user_id, place, clip, options)
         except PlaybackError as error:
             self._refusals[place.guild_id] = str(error).removesuffix(".")
             raise
@@ -289,6 +366,18 @@ class SoundService:
             if not clip.cancel() and not clip.cancelled():
                 clip.exception()  # seen: a press that ended otherwise need not have awaited it
 
+    async def _played_natively(
+        self, session: Session, sound: Sound, user_id: UserId, place: VoicePlace, *, counted: bool
+    ) -> Playback | None:
+        """Played by Discord's own soundboard, where that has it and the guild prefers it; None: it was not."""
+        if sound.native_id is None or not self.guilds.settings(place.guild_id).native:
+            return None
+        try:
+            return await session.play_native(sound, user_id, place, counted=counted)
+        except NativeSoundboardError as error:
+            logger.info("the bot plays %s itself in guild %d: %s", printable(sound.name), place.guild_id, error)
+            return None
+
     def _place_of(self, caller: Caller) -> VoicePlace:
         place = self._voice.place_of(caller.user_id, caller.guild_id)
         if place is None:
@@ -296,19 +385,43 @@ class SoundService:
         return place
 
     def _session_of(self, caller: Caller | int) -> Session | None:
-        guild_id = self._guild_of(_caller(caller))
+        guild_id = self._guild_of(caller_of(caller))
         return None if guild_id is None else self._voice.session(guild_id)
 
     def _guild_of(self, caller: Caller) -> GuildId | None:
-        if place := self._voice.place_of(caller.user_id, caller.guild_id):
-            return place.guild_id
-        return self._voice.only_guild() if caller.guild_id is None else caller.guild_id
+        return guild_of(caller, self._voice)
 
-    def _pick(self, sounds: Sequence[Sound], guild_id: GuildId, unplayable: set[str]) -> Sound:
+    def _count(self, event: PlaybackEvent) -> None:
+        """Have a press counted when it begins to be heard."""
+        playback = event.playback
+        if isinstance(event, SoundStarted) and playback.counted and playback.sound.id:
+            user_id = playback.user_id if self.people.choices(playback.user_id).counted else None
+            at = playback.started_at or time.time()
+            self._store.later(Played(playback.sound.id, playback.place.guild_id, user_id, at))
+
+    def _pick(self, sounds: Sequence[Sound], guild_id: GuildId, unplayable: Collection[Sound]) -> Sound:
         last = self._last.get(guild_id)
-        fresh = [sound for sound in sounds if sound.path not in unplayable]
-        others = [sound for sound in fresh if last is None or sound.path != last.path]
-        return secrets.choice(others or fresh)
+        fresh = [sound for sound in sounds if sound not in unplayable] if unplayable else sounds
+        if last is None or len(fresh) == 1:
+            return secrets.choice(fresh)
+        while (sound := secrets.choice(fresh)).file == last.file:
+            pass
+        return sound
+
+
+def _given(
+    mode: Mode | str | None, retrigger: Retrigger | str | None, volume: float | None, gain: float | None
+) -> dict[str, Any]:
+    """What was asked for; raises ValueError as PlayOptions does."""
+    given = {
+        "mode": None if mode is None else Mode(mode),
+        "retrigger": None if retrigger is None else Retrigger(retrigger),
+        "volume": volume,
+        "gain": gain,
+    }
+    chosen: Any = {name: value for name, value in given.items() if value is not None}
+    PlayOptions(**chosen)
+    return given
 
 
 def _checked(status: Status) -> Iterator[str]:
@@ -321,7 +434,3 @@ def _checked(status: Status) -> Iterator[str]:
             f"left, {voice.packets_late} of them late, {encrypted}, for {voice.listeners} who can listen."
         )
         yield OWN_VOLUME
-
-
-def _caller(caller: Caller | int) -> Caller:
-    return caller if isinstance(caller, Caller) else Caller(UserId(caller))

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..errors import UnplayableSoundError, printable
-from ..models import Sound
+from ..files import open_regular
+from ..models import WHOLE, Sound, Trim
 from .cache import Cache, Entry
 from .clip import AbandonedError, GrowingClip
 from .encoder import Encoder
 from .ffmpeg import FFmpegError, FFmpegInputError, FFmpegTimeoutError
-from .formats import open_regular
 
 logger = logging.getLogger(__name__)
 
@@ -38,15 +38,15 @@ class FileState(NamedTuple):
 class Found(NamedTuple):
     """What there is of a sound."""
 
-    digest: str
-    """SHA-256 of the file, in hexadecimal: what it is kept under."""
+    content_hash: str
+    """SHA-256 of the file, in hexadecimal."""
     state: FileState
     """Of the file, when it was hashed."""
     entry: Entry | None
     """What is kept."""
 
 
-class Store:
+class Supply:
     """Where packets come from: the cache, else the encoder. Its methods block.
 
     Args:
@@ -73,12 +73,26 @@ class Store:
                     raise BadContentError(sound.name, "the file is empty")
                 if state.size > self._max_bytes:
                     raise BadContentError(sound.name, f"the file is larger than {self._max_bytes >> 20} MiB")
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                content_hash = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
             raise UnplayableSoundError(sound.name, GONE) from None
         except OSError as error:
             raise UnplayableSoundError(sound.name, f"the file cannot be read ({error.strerror})") from error
-        return Found(digest, state, self._cache.read(digest))
+        return Found(content_hash, state, self._cache.read(key_of(content_hash, sound.details.trim)))
+
+    def recall(self, sound: Sound, content_hash: str) -> Entry | None:
+        """What is kept of a sound whose content is known; None: it has changed, or nothing is kept.
+
+        Raises:
+            UnplayableSoundError: The file is gone.
+        """
+        try:
+            stat = sound.file.stat()
+        except OSError:
+            raise UnplayableSoundError(sound.name, GONE) from None
+        if (stat.st_size, stat.st_mtime_ns) != (sound.size, sound.modified_ns):
+            return None
+        return self._cache.read(key_of(content_hash, sound.details.trim))
 
     def encode(self, sound: Sound, found: Found) -> Entry:
         """Encode a sound and keep it on disk.
@@ -87,7 +101,7 @@ class Store:
             UnplayableSoundError: It cannot be encoded.
         """
         try:
-            entry = self._encoder.encode(sound.file)
+            entry = self._encoder.encode(sound.file, sound.details.trim)
         except FFmpegInputError as error:
             raise BadContentError(sound.name, str(error)) from error
         except FFmpegTimeoutError as error:
@@ -96,7 +110,7 @@ class Store:
             raise UnplayableSoundError(sound.name, str(error)) from error
         try:
             if _state(sound.file.stat()) == found.state:  # else what was encoded may not be what was hashed
-                self._cache.write(found.digest, entry)
+                self._cache.write(key_of(found.content_hash, sound.details.trim), entry)
         except OSError as error:
             logger.warning("an encoded sound could not be kept on disk: %s", error)
         return entry
@@ -116,7 +130,7 @@ class Store:
         try:
             if clip.abandoned:  # before its turn
                 return
-            self._encoder.stream(sound.file, add)
+            self._encoder.stream(sound.file, add, sound.details.trim)
             clip.finish()
         except AbandonedError:
             logger.debug("%s is streamed no further", printable(sound.name))
@@ -127,6 +141,14 @@ class Store:
         finally:
             if not clip.complete:
                 clip.finish(failed=True)
+
+
+def key_of(content_hash: str, trim: Trim) -> str:
+    """What packets are kept under: by content, and by what of it is played."""
+    start, end = trim
+    if trim == WHOLE:
+        return content_hash
+    return f"{content_hash}-{start * 1000:.0f}-" + ("" if end is None else f"{end * 1000:.0f}")
 
 
 def _state(stat: os.stat_result) -> FileState:

@@ -15,15 +15,21 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from . import __version__
-from .client import DEFAULT_URL, ConnectionEndedError, RemoteClient, RemoteError
-from .errors import SettingsError
-from .ws import auth
+from .. import __version__
+from ..client import DEFAULT_URL, ConnectionEndedError, RemoteClient, RemoteError
+from ..errors import SettingsError
+from ..ws import auth
+from . import library
 
 if TYPE_CHECKING:
-    from .settings import Settings
+    from ..settings import Settings
 
 app = typer.Typer(help="A soundboard for Discord bots.", no_args_is_help=True, add_completion=False)
+app.command("import")(library.import_)
+for command in (library.export, library.backup, library.restore, library.stats):
+    app.command()(command)
+app.add_typer(library.app, name="sounds")
+app.add_typer(library.people, name="privacy")
 console = Console(highlight=False)
 
 LEVELS = {"levelled": "levelled", "peak": "at their peak limit", "short": "too short to have a loudness"}
@@ -50,7 +56,7 @@ def demo(
     wav: Annotated[Path | None, typer.Option(help="Write what the listener heard to this file.")] = None,
 ) -> None:
     """Run a Discord on this machine, a bot with the soundboard in it, and a member who listens."""
-    from .demo import run  # noqa: PLC0415 - brings the whole local Discord
+    from ..demo import run  # noqa: PLC0415 - brings the whole local Discord
 
     sys.exit(run(port=port, wav=wav, console=console))
 
@@ -72,7 +78,7 @@ def sandbox(
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for scripts.")] = False,
 ) -> None:
     """Run a Discord on this machine, for bots on any library."""
-    from .sandbox.runner import Settings, run  # noqa: PLC0415 - brings the whole local Discord
+    from ..sandbox.runner import Settings, run  # noqa: PLC0415 - brings the whole local Discord
 
     sys.exit(run(Settings(port, guild, ca_file, sounds, as_json, tuple(redirect_uri or ())), console))
 
@@ -89,7 +95,7 @@ def encode(
     encoders: Annotated[int | None, typer.Option(min=1, max=64, help="How many to encode at once.")] = None,
 ) -> None:
     """Encode every sound ahead, also beside a running bot; exit code 1 where some cannot be played."""
-    from .settings import Settings  # noqa: PLC0415 - with the audio engine, which the other commands do without
+    from ..settings import Settings  # noqa: PLC0415 - with the audio engine, which the other commands do without
 
     given = {"sounds_dir": sounds, "data_dir": data, "encoders": encoders}
     try:
@@ -105,21 +111,22 @@ def encode(
 async def _encode(settings: "Settings") -> int:
     from rich.progress import Progress  # noqa: PLC0415
 
-    from .audio.bank import SoundBank  # noqa: PLC0415
-    from .library.catalog import Catalog  # noqa: PLC0415
+    from ..audio.bank import SoundBank  # noqa: PLC0415
+    from ..library.catalog import Catalog  # noqa: PLC0415
 
     logging.getLogger("jeffbot").addHandler(logging.NullHandler())  # the summary says it all
     async with Catalog(settings.sounds_dir) as catalog, SoundBank.of(settings) as bank:
         await bank.check_ffmpeg()
         await catalog.scan()
-        preparing = asyncio.ensure_future(bank.prepare(catalog.sounds))
+        sounds = [*catalog.all_sounds]
+        preparing = asyncio.ensure_future(bank.prepare(sounds))
         with Progress(console=console) as bar:
-            task = bar.add_task("encoding", total=len(catalog.sounds))
+            task = bar.add_task("encoding", total=len(sounds))
             while not preparing.done():
                 await asyncio.wait([preparing], timeout=0.1)
                 bar.update(task, completed=bank.encoding.done)
         progress = preparing.result()
-        levels: Counter[str] = Counter(level.verdict for sound in catalog.sounds if (level := bank.level(sound)))
+        levels: Counter[str] = Counter(level.verdict for sound in sounds if (level := bank.level(sound)))
     console.print(f"{progress.total} sounds: {progress}")
     console.print(", ".join(f"{levels[verdict]} {words}" for verdict, words in LEVELS.items() if levels[verdict]))
     for error in progress.refused:
@@ -249,7 +256,3 @@ def _settle(answer: "asyncio.Future[str | None]", line: str | None) -> None:
 def main() -> None:
     """The console script."""
     app()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,5 @@
+"""``python -m jeffbot.cli``."""
+
+from . import main
+
+main()

@@ -1,0 +1,113 @@
+"""Which of many texts contain a string, by trigrams; and which words they have that resemble one.
+
+Cost: making it is O(characters), some 4 us a text; what is found comes in order, so whoever wants few asks for few.
+"""
+
+import heapq
+from array import array
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+_BREAKS = " \n"
+"""Between words, and between parts."""
+_LAST = chr(0x10FFFF)
+_MAX_COMPARED = 4000
+"""With more words than this only those that begin with one of the first two letters are compared."""
+MAX_SIMILAR = 16
+MIN_SIMILARITY = 0.7
+"""One letter of four wrong, two of seven (1 - distance / length; optimal string alignment, so a swap counts once)."""
+MIN_SIMILAR_CHARS = 3
+
+
+class Grams:
+    """Texts as :func:`jeffbot.library.names.search_text` makes them, found by position, ascending, a few of them twice.
+
+    Three tuples of strings and two arrays hold it all, so that the garbage collector has next to nothing to visit.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        import rapidfuzz.process  # noqa: F401, PLC0415 - thirty milliseconds, here where a thread pays for them
+
+        self.texts = tuple(texts)
+        tokens: defaultdict[str, list[int]] = defaultdict(list)
+        for position, text in enumerate(texts):
+            for token in text.replace(" ", " \0 ").replace("\n", "\n\0\n").split("\0")[1:-1]:
+                tokens[token].append(position)
+        postings: defaultdict[str, list[int]] = defaultdict(list)
+        for token, positions in tokens.items():
+            for at in range(len(token) - 2):
+                postings[token[at : at + 3]] += positions
+        self._words = tuple(sorted({word for token in tokens if _can_resemble(word := token[1:-1])}))
+        self._grams = tuple(sorted(postings))
+        self._starts = array("I", [0])
+        self._postings = array("I")
+        for gram in self._grams:
+            self._postings.fromlist(sorted(postings.pop(gram)))
+            self._starts.append(len(self._postings))
+
+    def count(self, needle: str) -> int:
+        """At most how many texts contain it: how many have its rarest trigram."""
+        first, last = self._narrow(needle)
+        return self._starts[last] - self._starts[first]
+
+    def containing(self, needle: str, also: Sequence[str] = ()) -> Iterator[int]:
+        """The positions of the texts with this and also those in them.
+
+        Args:
+            needle: Two characters or more, of which the second is no break.
+            also: Any strings.
+        """
+        first, last = self._narrow(needle)
+        view, texts = memoryview(self._postings), self.texts
+        parts = [view[start:end] for start, end in pairwise(self._starts[first : last + 1])]
+        positions: Iterator[int] = iter(parts[0]) if len(parts) == 1 else heapq.merge(*parts)
+        for other in (needle, *also):
+            positions = _with(texts, other, positions)
+        return positions
+
+    def similar(self, word: str) -> list[tuple[float, str]]:
+        """The words that resemble it, or begin with what does, and how far they are from it (0 to 1); nearest first."""
+        from rapidfuzz import process  # noqa: PLC0415 - loaded when this was made
+        from rapidfuzz.distance import OSA  # noqa: PLC0415 - likewise
+
+        words = self._comparable(word)
+        best: dict[str, float] = {}
+        for choices in (words, [other[: len(word)] for other in words]):
+            for _, similarity, at in process.extract(
+                word, choices, scorer=OSA.normalized_similarity, score_cutoff=MIN_SIMILARITY, limit=MAX_SIMILAR
+            ):
+                best[words[at]] = max(similarity, best.get(words[at], 0.0))
+        return heapq.nsmallest(MAX_SIMILAR, ((1 - similarity, other) for other, similarity in best.items()))
+
+    def _comparable(self, word: str) -> Sequence[str]:
+        if len(self._words) <= _MAX_COMPARED:
+            return self._words
+        return [
+            other
+            for letter in dict.fromkeys(word[:2])
+            for other in self._words[bisect_left(self._words, letter) : bisect_left(self._words, letter + _LAST)]
+        ]
+
+    def _narrow(self, needle: str) -> tuple[int, int]:
+        """The range of trigrams of which each text with this needle has one."""
+        ranges = [
+            (at, at + (self._grams[at : at + 1] == (gram,)))
+            for gram in (needle[start : start + 3] for start in range(len(needle) - 2))
+            if gram[1] not in _BREAKS
+            for at in (bisect_left(self._grams, gram),)
+        ] or [
+            (bisect_left(self._grams, pair), bisect_left(self._grams, pair + _LAST))
+            for pair in (needle[start : start + 2] for start in range(len(needle) - 1))
+            if pair[1] not in _BREAKS
+        ]
+        return min(ranges, key=lambda found: self._starts[found[1]] - self._starts[found[0]])
+
+
+def _with(texts: Sequence[str], needle: str, positions: Iterator[int]) -> Iterator[int]:
+    return (at for at in positions if needle in texts[at])
+
+
+def _can_resemble(word: str) -> bool:
+    return len(word) >= MIN_SIMILAR_CHARS and not word.isdigit()

@@ -1,0 +1,498 @@
+"""Looking after the sounds: what is said of them, adding, deleting, merging."""
+
+import asyncio
+import itertools
+import logging
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import msgspec
+
+from ..errors import AlreadyExistsError, BadDetailsError, ForbiddenError, SoundNotFoundError, StoreError
+from ..files import hash_of
+from ..library.bin import KEPT, Bin
+from ..library.catalog import Catalog
+from ..library.details import MAX_ALIASES, MAX_TAG_CHARS, MAX_TAGS, MAX_TITLE_CHARS, clean
+from ..library.folder import SoundsFolder
+from ..library.ingest import Ingest, free_place, remove_unfinished
+from ..library.names import fold
+from ..models import Caller, Details, GuildId, NativeSound, Sound
+from ..rooms import Voice
+from ..store.store import Store
+from ..store.values import Deed, Deleted, File, Kept, Story
+from .callers import caller_of, guild_of, kept, need_guild, need_manager, need_owner
+from .entrances import Entrances
+
+if TYPE_CHECKING:
+    from ..store.records import Records
+
+logger = logging.getLogger(__name__)
+
+REPLACED = "replaced-bin"
+"""The folder in the data folder for deleted files that no sound is known for any more."""
+
+
+class Fetched(Protocol):
+    """A file that was fetched; whoever asked for it removes it."""
+
+    @property
+    def file(self) -> Path: ...  # noqa: D102
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+
+type Fetch = Callable[[str], Awaitable[Fetched]]
+
+MAX_FETCHES = 2
+"""So many links are followed at once."""
+
+
+class Files(NamedTuple):
+    """What moves files."""
+
+    ingest: Ingest
+    bin: Bin
+    scratch: Path
+    """A folder for what is unpacked and packed."""
+    fetch: Fetch | None = None
+    """Fetches a file by a link; None: that is switched off."""
+
+
+class LibraryService:
+    """Use cases about sounds. Every method that changes something is durable when it returns.
+
+    Each takes the :class:`~jeffbot.models.Caller` who asks, and raises ForbiddenError where it is not theirs to do,
+    SoundNotFoundError where there is no such sound, and StoreError where nothing can be kept now.
+    """
+
+    def __init__(self, catalog: Catalog, store: Store, voice: Voice, files: Files, entrances: Entrances) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._voice = voice
+        self._entrances = entrances
+        self._ingest = files.ingest
+        self._bin = files.bin
+        self._scratch = files.scratch
+        self._fetch = files.fetch
+        self._fetching = asyncio.Semaphore(MAX_FETCHES)
+        self._changing = asyncio.Lock()
+        """Held by who changes something, from reading what there is to having it in the catalog."""
+
+    def find(self, caller: Caller | int, sound: str | int) -> Sound:
+        """The sound of a name or number that the caller sees.
+
+        Raises:
+            SoundNotFoundError: There is none.
+        """
+        return self._catalog.pick(sound, guild_of(caller_of(caller), self._voice))
+
+    async def story(self, caller: Caller | int, sound: str | int) -> Story:
+        """The numbers of a sound: plays, first and last played, length, loudness, content hash."""
+        found = self._kept(caller, sound)
+        return await self._store.read(lambda records: records.sounds.story(found.id))
+
+    async def edit(self, caller: Caller | int, sound: str | int, **changes: Any) -> Sound:
+        """Change what is said of a sound: for who brought it, and who manages its library.
+
+        Args:
+            caller: Who asks.
+            sound: Its name or number.
+            changes: Fields of :class:`~jeffbot.models.Details`: title, aliases, emoji, colour, tags, gain (dB),
+                trim_start, trim_end (seconds), retrigger. The file stays as it is.
+
+        Raises:
+            BadDetailsError: A field, or its value, is not allowed; or a title or alias is another sound's name.
+        """
+        caller = caller_of(caller)
+        async with self._changing:
+            found = self._kept(caller, sound)
+            need_owner(caller, found, self._voice)
+            details = clean(_changed(found.details, changes))
+            self._check_names(found, details)
+            await self._store.write(lambda records: records.sounds.edit(found.id, details))
+            await self._catalog.refresh([found.id])
+        self._note(caller, "edit", found)
+        return self._catalog.by_id(found.id, found.guild_id) or found
+
+    # Adding and deleting
+
+    async def add(
+        self,
+        caller: Caller | int,
+        file: Path,
+        name: str,
+        *,
+        below: str = "",
+        shared: bool = False,
+        details: Details | None = None,
+        twin: bool = False,
+        **more: Any,
+    ) -> Sound:
+        """Take a file into a library: the caller's guild's, or the shared one.
+
+        Args:
+            caller: Who brings it.
+            file: A file on this machine; it is copied.
+            name: What it is to be called, with or without extension.
+            below: The folder of the library that it goes into, with forward slashes; none: the top.
+            shared: Into the library of all guilds: for who runs the bot, or the managers of its only guild.
+            details: What is said of it.
+            twin: Also where the library has the same content already.
+            more: Columns of the store that are known from elsewhere, such as ``created_at`` or another ``uploader_id``.
+
+        Raises:
+            IngestError: It is no sound, too large, too long; or the folder takes no files.
+            AlreadyExistsError: The library has its content.
+        """
+        caller = caller_of(caller)
+        guild_id = None if shared else guild_of(caller, self._voice)
+        if guild_id is None:
+            need_manager(caller, None, self._voice)
+        said = clean(details or Details())
+        staged = await asyncio.to_thread(self._ingest.stage, file, name, guild_id, below)
+        try:
+            async with self._changing:
+                if not twin:
+                    await self._refuse_twin(staged.sha256, guild_id)
+                staged = await asyncio.to_thread(staged.placed)  # others may have come since
+                expected = File(guild_id, self._below(staged.path, guild_id), staged.size, staged.modified_ns)
+                columns = {
+                    "uploader_id": caller.user_id,
+                    "content_hash": staged.sha256,
+                    "length": staged.checked.duration,
+                    "loudness": staged.checked.loudness,
+                    **more,
+                }
+                await self._store.write(
+                    lambda records: records.sounds.expect(expected, details=said, now=time.time(), **columns)
+                )
+                place = await asyncio.to_thread(staged.commit)
+                await self._catalog.look([str(place)])
+        except BaseException:
+            await asyncio.to_thread(staged.discard)
+            raise
+        sound = self._catalog.at(guild_id, self._below(place, guild_id))
+        if sound is None:  # whoever else works in the folder was quicker
+            raise SoundNotFoundError(place.name)
+        self._note(caller, "add", sound)
+        return sound
+
+    def _below(self, place: Path, guild_id: GuildId | None) -> str:
+        return place.relative_to(self._catalog.folder.of(guild_id)).as_posix()
+
+    async def delete(self, caller: Caller | int, sound: str | int) -> None:
+        """Take out a sound that someone added; for 30 days it can be restored.
+
+        Raises:
+            ForbiddenError: It is not theirs; or its file was put into the folder, and is taken out there.
+        """
+        caller = caller_of(caller)
+        async with self._changing:
+            found = self._kept(caller, sound)
+            need_owner(caller, found, self._voice)
+            if found.uploader_id is None:
+                raise ForbiddenError(
+                    f'"{found.title}" was put into the sounds folder; whoever runs the bot has to take it out there'
+                )
+            await self._store.write(lambda records: records.sounds.delete(found.id, time.time()))
+            try:
+                await asyncio.to_thread(self._bin.put, found.id, found.file)
+            except StoreError:
+                await self._store.write(lambda records: _take_back(records, found, self._catalog.folder))
+                raise
+            finally:
+                await self._catalog.look([str(found.file)])
+                await self._catalog.refresh(self._catalog.merged)  # those it stood for stand for themselves again
+        self._note(caller, "delete", found)
+
+    async def deleted(self, caller: Caller | int) -> tuple[Deleted, ...]:
+        """What can be restored in the caller's guild, and of the shared sounds; the latest first."""
+        guild_id = guild_of(caller_of(caller), self._voice)
+        deleted = await self._store.read(lambda records: records.sounds.deleted())
+        return tuple(item for item in deleted if item.guild_id in {None, guild_id})
+
+    async def restore(self, caller: Caller | int, sound_id: int) -> Sound:
+        """Bring a deleted sound back, to its place or one beside it: for who brought it, and managers."""
+        caller = caller_of(caller)
+        async with self._changing:
+            if sound_id not in {item.sound_id for item in await self.deleted(caller)}:
+                raise SoundNotFoundError(str(sound_id))
+            known = await self._store.read(lambda records: records.sounds.get([sound_id], self._catalog.folder.of))
+            sound = known[0].sound
+            need_owner(caller, sound, self._voice)
+            place = await asyncio.to_thread(_free_place, sound.file)
+            file = File(sound.guild_id, self._below(place, sound.guild_id), sound.size, sound.modified_ns)
+            await self._store.write(lambda records: records.sounds.undelete(sound_id, file, time.time()))
+            await asyncio.to_thread(self._bin.take, sound_id, place)
+            await self._catalog.look([str(place)])
+        self._note(caller, "restore", sound)
+        return self._catalog.by_id(sound_id, sound.guild_id) or sound
+
+    async def add_by_link(self, caller: Caller | int, url: str, name: str = "", **said: Any) -> Sound:
+        """Fetch a sound by a link that leads to the file itself, and take it in as :meth:`add` does.
+
+        Args:
+            caller: Who brings it.
+            url: An http or https address on the public internet.
+            name: What it is to be called; empty: as the link has it.
+            said: As for :meth:`add`: shared, details, twin.
+
+        Raises:
+            ForbiddenError: Links are switched off; or as for :meth:`add`.
+            DownloadError: It leads to no sound, is too large, takes too long, or leads to where it may not.
+            IngestError: As for :meth:`add`.
+        """
+        if self._fetch is None:
+            raise ForbiddenError("Adding by link is switched off here; JEFFBOT_DOWNLOADS=yes switches it on")
+        async with self._fetching:
+            fetched = await self._fetch(url)
+        try:
+            return await self.add(caller, fetched.file, name or fetched.name, **said)
+        finally:
+            await asyncio.to_thread(fetched.file.unlink, missing_ok=True)
+
+    # Discord's own soundboard
+
+    async def native_sounds(self, caller: Caller | int) -> tuple[NativeSound, ...]:
+        """The sounds that the caller's guild has on Discord's own soundboard.
+
+        Raises:
+            NativeSoundboardError: Discord does not tell.
+        """
+        return await self._voice.native.list_sounds(need_guild(caller_of(caller), self._voice))
+
+    async def add_native(self, caller: Caller | int, native_id: int) -> Sound:
+        """Take a sound of the guild's own soundboard, Discord's, into its library: for its managers.
+
+        Raises:
+            SoundNotFoundError: The guild has no such sound there.
+            NativeSoundboardError: Discord does not give it out.
+            AlreadyExistsError: As for :meth:`add`.
+        """
+        caller = caller_of(caller)
+        guild_id = need_guild(caller, self._voice)
+        need_manager(caller, guild_id, self._voice)
+        there = {sound.id: sound for sound in await self._voice.native.list_sounds(guild_id, refresh=True)}
+        if native_id not in there:
+            raise SoundNotFoundError(str(native_id))
+        native = there[native_id]
+        content = await self._voice.native.download(native)
+        with await asyncio.to_thread(_written, content) as file:
+            return await self.add(
+                Caller(caller.user_id, guild_id, caller.standing),
+                Path(file.name),
+                native.name,
+                details=Details(emoji=native.emoji),
+                native_id=native.id,
+            )
+
+    # Duplicates
+
+    async def duplicates(self, caller: Caller | int) -> list[list[Sound]]:
+        """Sounds of one content, in the caller's guild's library and in the shared one; the oldest of each first."""
+        guild_id = guild_of(caller_of(caller), self._voice)
+        libraries = dict.fromkeys((guild_id, None))
+        ids = await self._store.read(
+            lambda records: [same for library in libraries for same in records.sounds.duplicates(library)]
+        )
+        sounds = ([self._catalog.by_id(sound_id, guild_id) for sound_id in same] for same in ids)
+        there = ([sound for sound in same if sound] for same in sounds)
+        return [same for same in there if len(same) > 1]
+
+    async def merge(self, caller: Caller | int, keep: str | int, others: Sequence[str | int]) -> Sound:
+        """Let one sound stand for others of the same content: it gets their plays, favourites, tags, and their names.
+
+        Their files stay, but are not shown any more.
+
+        Raises:
+            BadDetailsError: They are of another library, or of another content.
+        """
+        caller = caller_of(caller)
+        async with self._changing:
+            into = self._kept(caller, keep)
+            merged = [sound for other in others if (sound := self._kept(caller, other)).id != into.id]
+            for sound in (into, *merged):
+                need_owner(caller, sound, self._voice)
+            ids = [sound.id for sound in merged]
+            duplicates = await self._store.read(lambda records: records.sounds.duplicates(into.guild_id))
+            if not any({into.id, *ids} <= {*same} for same in duplicates):
+                raise BadDetailsError("Only sounds of one library that have the very same content can be merged")
+            details = clean(_joined(into, merged))
+
+            def work(records: "Records") -> None:
+                records.sounds.edit(into.id, details)
+                for sound_id in ids:
+                    records.sounds.merge(sound_id, into.id)
+
+            await self._store.write(work)
+            await self._catalog.refresh([into.id, *ids])
+            await self._entrances.load()
+        self._note(caller, "merge", into)
+        return self._catalog.by_id(into.id, into.guild_id) or into
+
+    # Keeping order
+
+    async def settle(self) -> None:
+        """Finish what a crash interrupted, remove what it left, and empty the bin of what has been in it for 30 days.
+
+        Raises:
+            StoreError: The store cannot be used.
+        """
+        async with self._changing:
+            deleted = await self._store.read(lambda records: records.sounds.deleted())
+            here = await self._put_strange_aside(await asyncio.to_thread(self._bin.ids))
+            await self._finish_deleting(deleted, here.keys())
+            await self._finish_restoring(here)
+        await asyncio.to_thread(self._remove_unfinished)
+
+    def _remove_unfinished(self) -> None:
+        for folder in (self._bin.folder, self._scratch, *self._catalog.folder.folders()):
+            remove_unfinished(folder)
+
+    async def _put_strange_aside(self, here: Mapping[int, Path]) -> Mapping[int, Path]:
+        """Take out of the bin what is no sound's: numbers mean others once a backup was restored. What stays."""
+        known = await self._store.read(lambda records: records.sounds.get(here, self._catalog.folder.of))
+        ours = await asyncio.to_thread(lambda: {i.sound.id for i in known if _is_of(i, here[i.sound.id])})
+        for sound_id in here.keys() - ours:
+            logger.warning("a file in the bin is no sound's: %s is put into %s", here[sound_id].name, REPLACED)
+            await asyncio.to_thread(self._put_aside, sound_id, here[sound_id].name)
+        return {sound_id: here[sound_id] for sound_id in ours}
+
+    def _put_aside(self, sound_id: int, name: str) -> None:
+        self._bin.take(sound_id, _free_place(self._scratch / REPLACED / name))
+
+    async def _finish_deleting(self, deleted: Sequence[Deleted], here: Collection[int]) -> None:
+        now = time.time()
+        buried = []
+        for item in deleted:
+            if now - item.deleted_at > KEPT:
+                await asyncio.to_thread(self._bin.remove, item.sound_id)
+                buried.append(item.sound_id)
+            elif not await asyncio.to_thread(self._put, item, is_here=item.sound_id in here):
+                buried.append(item.sound_id)
+        if buried:
+            await self._store.write(lambda records: records.sounds.bury(buried, now))
+        if deleted:
+            await self._catalog.look([str(self._place(item)) for item in deleted])
+
+    def _put(self, item: Deleted, *, is_here: bool) -> bool:
+        """Whether the file of a deleted sound is in the bin now."""
+        file = self._place(item)
+        if _stamp(file) != (item.size, item.modified_ns):
+            return is_here
+        if is_here:
+            self._bin.remove(item.sound_id)
+        self._bin.put(item.sound_id, file)
+        return True
+
+    async def _finish_restoring(self, here: Mapping[int, Path]) -> None:
+        def restored(records: "Records") -> list[Kept]:
+            deleted = {item.sound_id for item in records.sounds.deleted()}
+            return records.sounds.get(here.keys() - deleted, self._catalog.folder.of)
+
+        for item in await self._store.read(restored):
+            place = await asyncio.to_thread(self._take, item.sound, here[item.sound.id])
+            await self._catalog.look([str(place)])
+
+    def _take(self, sound: Sound, waiting: Path) -> Path:
+        """Where the file of a restored sound is now: at its place, or beside what has come there meanwhile."""
+        if _stamp(sound.file) == _stamp(waiting):
+            self._bin.remove(sound.id)
+            return sound.file
+        place = _free_place(sound.file)
+        self._bin.take(sound.id, place)
+        return place
+
+    def _place(self, item: Deleted) -> Path:
+        return Path(self._catalog.folder.of(item.guild_id), item.path)
+
+    def _kept(self, caller: Caller | int, sound: str | int) -> Sound:
+        return kept(self.find(caller, sound), self._store)
+
+    def _check_names(self, sound: Sound, details: Details) -> None:
+        """Refuse names by which another sound of the library is found."""
+        fresh = {details.title, *details.aliases} - {"", sound.details.title, *sound.details.aliases}
+        for name in fresh:
+            other = self._catalog.named(name, sound.guild_id)
+            if other and other.id != sound.id:
+                raise BadDetailsError(f'"{name}" is a name of another sound, {other.name}')
+
+    async def _refuse_twin(self, content_hash: str, guild_id: GuildId | None) -> None:
+        ids = await self._store.read(lambda records: records.sounds.same_content(content_hash, guild_id))
+        if twin := next((sound for i in ids if (sound := self._catalog.by_id(i, guild_id))), None):
+            raise AlreadyExistsError(twin.title)
+
+    def _note(self, caller: Caller, action: str, sound: Sound) -> None:
+        self._store.later(
+            Deed(time.time(), action, "ok", caller.user_id, sound.guild_id, f"sound:{sound.id} {sound.path}")
+        )
+
+
+def _take_back(records: "Records", sound: Sound, folder: SoundsFolder) -> None:
+    """Have a sound that was to be deleted be there again, where it has stayed."""
+    file = File(sound.guild_id, sound.path, sound.size, sound.modified_ns)
+    now = time.time()
+    records.sounds.undelete(sound.id, file, now)
+    records.sounds.take_in([file], (), hash_of=lambda _: None, folder_of=folder.of, now=now)
+
+
+def _is_of(item: Kept, file: Path) -> bool:
+    """Whether a file in the bin is that sound's; a disk that counts time more coarsely may have changed its time."""
+    stamp = _stamp(file)
+    if stamp is None or stamp[0] != item.sound.size:
+        return False
+    return stamp[1] == item.sound.modified_ns or item.content_hash in {None, hash_of(file)}
+
+
+def _free_place(file: Path) -> Path:
+    try:
+        return free_place(file)
+    except OSError as error:
+        raise StoreError(f"the sounds folder cannot be read ({error.strerror})") from error
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    """Bytes and time of last change; None: it is not there."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _written(content: bytes) -> IO[bytes]:
+    """A temporary file with this in it."""
+    file = tempfile.NamedTemporaryFile()  # noqa: SIM115 - who asked closes it
+    file.write(content)
+    file.flush()
+    return file
+
+
+def _changed(details: Details, changes: dict[str, Any]) -> Details:
+    """Raises BadDetailsError where a field is unknown or a value of the wrong kind."""
+    values = msgspec.structs.asdict(details) | changes
+    if unknown := changes.keys() - msgspec.structs.asdict(details).keys():
+        raise BadDetailsError(f"A sound has no {min(unknown)}; it has {', '.join(Details.__struct_fields__)}")
+    try:
+        return msgspec.convert(values, Details, str_keys=True)
+    except msgspec.ValidationError as error:
+        raise BadDetailsError(f"That is not how a sound can be described: {error}") from error
+
+
+def _joined(into: Sound, merged: Sequence[Sound]) -> Details:
+    """What is said of a sound and those that are merged into it; what is too much of it is left out."""
+    names = itertools.chain.from_iterable(
+        (*sound.details.aliases, sound.details.title, Path(sound.path).stem) for sound in merged
+    )
+    known = {fold(name) for name in (into.title, into.name, Path(into.path).stem, *into.details.aliases)}
+    aliases = [*into.details.aliases]
+    for name in names:
+        if name and fold(name) not in known and len(name) <= MAX_TITLE_CHARS:
+            known.add(fold(name))
+            aliases.append(name)
+    tags = dict.fromkeys(itertools.chain(into.details.tags, *(sound.tags for sound in merged)))
+    fitting = [tag for tag in tags if len(tag) <= MAX_TAG_CHARS and tag not in Path(into.path).parts[:-1]]
+    return msgspec.structs.replace(into.details, aliases=tuple(aliases[:MAX_ALIASES]), tags=tuple(fitting[:MAX_TAGS]))

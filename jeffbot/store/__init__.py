@@ -1,0 +1,1 @@
+"""What is kept of sounds, people and guilds, in a database."""
