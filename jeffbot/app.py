@@ -88,6 +88,7 @@ class Soundboard:
             ]
             stack.callback(self._serving.cancel)
             stack.callback(self.service.entrances.close)
+            stack.push_async_callback(self.service.wait_changed)
             await until.wait()
             for job in jobs:
                 job.cancel()
@@ -142,7 +143,7 @@ class Soundboard:
             self._store_changed.clear()
             try:
                 await self.service.load()
-                await self.service.library.settle()
+                await self.service.bin.settle()
             except StoreError as error:
                 if self._store.trouble is None:  # else the store has told of it, and tells when it can be used again
                     logger.warning("the library could not be put in order: %s", error.reason)

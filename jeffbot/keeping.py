@@ -8,7 +8,7 @@ from .errors import UnplayableSoundError
 from .library.bin import Bin
 from .library.folder import SoundsFolder
 from .library.ingest import Checked, Ingest, IngestError, IngestLimits
-from .service.library import Fetch, Fetched, Files
+from .service.files import Fetch, Fetched, Files
 from .settings import Settings
 
 

@@ -34,7 +34,7 @@ from jeffbot.models import (
 )
 from jeffbot.playback import Encoding, Playback
 from jeffbot.service import SoundService
-from jeffbot.service.library import Files
+from jeffbot.service.files import Files
 from jeffbot.service.sound_service import OWN_VOLUME, RANDOM_TRIES
 from jeffbot.store.values import Line
 

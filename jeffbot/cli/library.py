@@ -235,7 +235,7 @@ def delete(sound: Name, *, guild: Guild = None, sounds: Sounds = None, data: Dat
     """Put a sound that somebody added into the bin."""
 
     async def work(service: SoundService) -> int:
-        await service.library.delete(_caller(guild), sound)
+        await service.bin.delete(_caller(guild), sound)
         console.print("in the bin for 30 days: jeffbot sounds bin")
         return 0
 
@@ -247,7 +247,7 @@ def bin_(*, guild: Guild = None, sounds: Sounds = None, data: Data = None) -> No
     """List what was deleted and can be restored, by number."""
 
     async def work(service: SoundService) -> int:
-        for item in await service.library.deleted(_caller(guild)):
+        for item in await service.bin.deleted(_caller(guild)):
             console.print(f"{item.sound_id}  {escape(item.path)}  {_moment(item.deleted_at)}")
         return 0
 
@@ -265,7 +265,7 @@ def undelete(
     """Bring a deleted sound back."""
 
     async def work(service: SoundService) -> int:
-        console.print(_line(await service.library.restore(_caller(guild), number)))
+        console.print(_line(await service.bin.restore(_caller(guild), number)))
         return 0
 
     run(sounds, data, work)

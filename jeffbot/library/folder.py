@@ -45,6 +45,10 @@ class SoundsFolder:
         """Where the files of a guild's library lie, or of the shared one."""
         return self._root if guild_id is None else os.path.join(self._root, f"guild-{guild_id}")  # noqa: PTH118
 
+    def path_of(self, place: Path, guild_id: GuildId | None) -> str:
+        """Where below the folder of its library a file lies."""
+        return place.relative_to(self.of(guild_id)).as_posix()
+
     def walk(self) -> Iterator[File]:
         """All its files; what of them cannot be read is left out and logged.
 

@@ -1,9 +1,12 @@
 """Who asks, where they are, and what they may change."""
 
+import time
+
 from ..errors import ForbiddenError, NoVoiceChannelError, StoreError
 from ..models import Caller, GuildId, Sound, Standing, UserId
 from ..rooms import Voice
 from ..store.store import Store
+from ..store.values import Deed
 
 
 def caller_of(caller: Caller | int) -> Caller:
@@ -56,6 +59,12 @@ def need_owner(caller: Caller, sound: Sound, voice: Voice) -> None:
     """
     if sound.uploader_id is None or sound.uploader_id != caller.user_id:
         need_manager(caller, sound.guild_id, voice)
+
+
+def deed(caller: Caller, action: str, sound: Sound) -> Deed:
+    """For the audit: that someone did something about a sound."""
+    target = f"sound:{sound.id} {sound.path}"
+    return Deed(time.time(), action, "ok", caller.user_id, sound.guild_id, target)
 
 
 def kept(sound: Sound, store: Store) -> Sound:

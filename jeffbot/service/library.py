@@ -5,60 +5,33 @@ import itertools
 import logging
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import AlreadyExistsError, BadDetailsError, ForbiddenError, SoundNotFoundError, StoreError
-from ..files import hash_of
-from ..library.bin import KEPT, Bin
+from ..errors import AlreadyExistsError, BadDetailsError, ForbiddenError, SoundNotFoundError
 from ..library.catalog import Catalog
 from ..library.details import MAX_ALIASES, MAX_TAG_CHARS, MAX_TAGS, MAX_TITLE_CHARS, clean
-from ..library.folder import SoundsFolder
-from ..library.ingest import Ingest, free_place, remove_unfinished
+from ..library.ingest import Staged
 from ..library.names import fold
 from ..models import Caller, Details, GuildId, NativeSound, Sound
 from ..rooms import Voice
 from ..store.store import Store
-from ..store.values import Deed, Deleted, File, Kept, Story
-from .callers import caller_of, guild_of, kept, need_guild, need_manager, need_owner
+from ..store.values import File, Story
+from .callers import caller_of, deed, guild_of, kept, need_guild, need_manager, need_owner
+from .changes import Changes
 from .entrances import Entrances
+from .files import Files
 
 if TYPE_CHECKING:
     from ..store.records import Records
 
 logger = logging.getLogger(__name__)
 
-REPLACED = "replaced-bin"
-"""The folder in the data folder for deleted files that no sound is known for any more."""
-
-
-class Fetched(Protocol):
-    """A file that was fetched; whoever asked for it removes it."""
-
-    @property
-    def file(self) -> Path: ...  # noqa: D102
-    @property
-    def name(self) -> str: ...  # noqa: D102
-
-
-type Fetch = Callable[[str], Awaitable[Fetched]]
-
 MAX_FETCHES = 2
 """So many links are followed at once."""
-
-
-class Files(NamedTuple):
-    """What moves files."""
-
-    ingest: Ingest
-    bin: Bin
-    scratch: Path
-    """A folder for what is unpacked and packed."""
-    fetch: Fetch | None = None
-    """Fetches a file by a link; None: that is switched off."""
 
 
 class LibraryService:
@@ -68,18 +41,17 @@ class LibraryService:
     SoundNotFoundError where there is no such sound, and StoreError where nothing can be kept now.
     """
 
-    def __init__(self, catalog: Catalog, store: Store, voice: Voice, files: Files, entrances: Entrances) -> None:
+    def __init__(
+        self, *, catalog: Catalog, store: Store, voice: Voice, files: Files, changes: Changes, entrances: Entrances
+    ) -> None:
         self._catalog = catalog
         self._store = store
         self._voice = voice
+        self._changes = changes
         self._entrances = entrances
         self._ingest = files.ingest
-        self._bin = files.bin
-        self._scratch = files.scratch
         self._fetch = files.fetch
         self._fetching = asyncio.Semaphore(MAX_FETCHES)
-        self._changing = asyncio.Lock()
-        """Held by who changes something, from reading what there is to having it in the catalog."""
 
     def find(self, caller: Caller | int, sound: str | int) -> Sound:
         """The sound of a name or number that the caller sees.
@@ -106,15 +78,16 @@ class LibraryService:
         Raises:
             BadDetailsError: A field, or its value, is not allowed; or a title or alias is another sound's name.
         """
-        caller = caller_of(caller)
-        async with self._changing:
-            found = self._kept(caller, sound)
-            need_owner(caller, found, self._voice)
-            details = clean(_changed(found.details, changes))
-            self._check_names(found, details)
-            await self._store.write(lambda records: records.sounds.edit(found.id, details))
-            await self._catalog.refresh([found.id])
-        self._note(caller, "edit", found)
+        return await self._changes.carry_out(self._edit(caller_of(caller), sound, changes))
+
+    async def _edit(self, caller: Caller, sound: str | int, changes: dict[str, Any]) -> Sound:
+        found = self._kept(caller, sound)
+        need_owner(caller, found, self._voice)
+        details = clean(_changed(found.details, changes))
+        self._check_names(found, details)
+        await self._store.write(lambda records: records.sounds.edit(found.id, details))
+        await self._catalog.refresh([found.id])
+        self._store.later(deed(caller, "edit", found))
         return self._catalog.by_id(found.id, found.guild_id) or found
 
     # Adding and deleting
@@ -153,83 +126,43 @@ class LibraryService:
             need_manager(caller, None, self._voice)
         said = clean(details or Details())
         staged = await asyncio.to_thread(self._ingest.stage, file, name, guild_id, below)
+        known = {
+            "uploader_id": caller.user_id,
+            "content_hash": staged.sha256,
+            "length": staged.checked.duration,
+            "loudness": staged.checked.loudness,
+        }
+        return await self._changes.carry_out(self._place(caller, staged, guild_id, said, known | more, twin=twin))
+
+    async def _place(
+        self,
+        caller: Caller,
+        staged: Staged,
+        guild_id: GuildId | None,
+        said: Details,
+        known: dict[str, Any],
+        *,
+        twin: bool,
+    ) -> Sound:
+        """Have a checked file in its library; it is gone if that fails."""
+        path_of = self._catalog.folder.path_of
         try:
-            async with self._changing:
-                if not twin:
-                    await self._refuse_twin(staged.sha256, guild_id)
-                staged = await asyncio.to_thread(staged.placed)  # others may have come since
-                expected = File(guild_id, self._below(staged.path, guild_id), staged.size, staged.modified_ns)
-                columns = {
-                    "uploader_id": caller.user_id,
-                    "content_hash": staged.sha256,
-                    "length": staged.checked.duration,
-                    "loudness": staged.checked.loudness,
-                    **more,
-                }
-                await self._store.write(
-                    lambda records: records.sounds.expect(expected, details=said, now=time.time(), **columns)
-                )
-                place = await asyncio.to_thread(staged.commit)
-                await self._catalog.look([str(place)])
-        except BaseException:
+            if not twin:
+                await self._refuse_twin(staged.sha256, guild_id)
+            staged = await asyncio.to_thread(staged.placed)  # others may have come since
+            expected = File(guild_id, path_of(staged.path, guild_id), staged.size, staged.modified_ns)
+            await self._store.write(
+                lambda records: records.sounds.expect(expected, details=said, now=time.time(), **known)
+            )
+            place = await asyncio.to_thread(staged.commit)
+        finally:
             await asyncio.to_thread(staged.discard)
-            raise
-        sound = self._catalog.at(guild_id, self._below(place, guild_id))
+        await self._catalog.look([str(place)])
+        sound = self._catalog.at(guild_id, path_of(place, guild_id))
         if sound is None:  # whoever else works in the folder was quicker
             raise SoundNotFoundError(place.name)
-        self._note(caller, "add", sound)
+        self._store.later(deed(caller, "add", sound))
         return sound
-
-    def _below(self, place: Path, guild_id: GuildId | None) -> str:
-        return place.relative_to(self._catalog.folder.of(guild_id)).as_posix()
-
-    async def delete(self, caller: Caller | int, sound: str | int) -> None:
-        """Take out a sound that someone added; for 30 days it can be restored.
-
-        Raises:
-            ForbiddenError: It is not theirs; or its file was put into the folder, and is taken out there.
-        """
-        caller = caller_of(caller)
-        async with self._changing:
-            found = self._kept(caller, sound)
-            need_owner(caller, found, self._voice)
-            if found.uploader_id is None:
-                raise ForbiddenError(
-                    f'"{found.title}" was put into the sounds folder; whoever runs the bot has to take it out there'
-                )
-            await self._store.write(lambda records: records.sounds.delete(found.id, time.time()))
-            try:
-                await asyncio.to_thread(self._bin.put, found.id, found.file)
-            except StoreError:
-                await self._store.write(lambda records: _take_back(records, found, self._catalog.folder))
-                raise
-            finally:
-                await self._catalog.look([str(found.file)])
-                await self._catalog.refresh(self._catalog.merged)  # those it stood for stand for themselves again
-        self._note(caller, "delete", found)
-
-    async def deleted(self, caller: Caller | int) -> tuple[Deleted, ...]:
-        """What can be restored in the caller's guild, and of the shared sounds; the latest first."""
-        guild_id = guild_of(caller_of(caller), self._voice)
-        deleted = await self._store.read(lambda records: records.sounds.deleted())
-        return tuple(item for item in deleted if item.guild_id in {None, guild_id})
-
-    async def restore(self, caller: Caller | int, sound_id: int) -> Sound:
-        """Bring a deleted sound back, to its place or one beside it: for who brought it, and managers."""
-        caller = caller_of(caller)
-        async with self._changing:
-            if sound_id not in {item.sound_id for item in await self.deleted(caller)}:
-                raise SoundNotFoundError(str(sound_id))
-            known = await self._store.read(lambda records: records.sounds.get([sound_id], self._catalog.folder.of))
-            sound = known[0].sound
-            need_owner(caller, sound, self._voice)
-            place = await asyncio.to_thread(_free_place, sound.file)
-            file = File(sound.guild_id, self._below(place, sound.guild_id), sound.size, sound.modified_ns)
-            await self._store.write(lambda records: records.sounds.undelete(sound_id, file, time.time()))
-            await asyncio.to_thread(self._bin.take, sound_id, place)
-            await self._catalog.look([str(place)])
-        self._note(caller, "restore", sound)
-        return self._catalog.by_id(sound_id, sound.guild_id) or sound
 
     async def add_by_link(self, caller: Caller | int, url: str, name: str = "", **said: Any) -> Sound:
         """Fetch a sound by a link that leads to the file itself, and take it in as :meth:`add` does.
@@ -310,104 +243,29 @@ class LibraryService:
         Raises:
             BadDetailsError: They are of another library, or of another content.
         """
-        caller = caller_of(caller)
-        async with self._changing:
-            into = self._kept(caller, keep)
-            merged = [sound for other in others if (sound := self._kept(caller, other)).id != into.id]
-            for sound in (into, *merged):
-                need_owner(caller, sound, self._voice)
-            ids = [sound.id for sound in merged]
-            duplicates = await self._store.read(lambda records: records.sounds.duplicates(into.guild_id))
-            if not any({into.id, *ids} <= {*same} for same in duplicates):
-                raise BadDetailsError("Only sounds of one library that have the very same content can be merged")
-            details = clean(_joined(into, merged))
+        return await self._changes.carry_out(self._merge(caller_of(caller), keep, others))
 
-            def work(records: "Records") -> None:
-                records.sounds.edit(into.id, details)
-                for sound_id in ids:
-                    records.sounds.merge(sound_id, into.id)
+    async def _merge(self, caller: Caller, keep: str | int, others: Sequence[str | int]) -> Sound:
+        into = self._kept(caller, keep)
+        merged = [sound for other in others if (sound := self._kept(caller, other)).id != into.id]
+        for sound in (into, *merged):
+            need_owner(caller, sound, self._voice)
+        ids = [sound.id for sound in merged]
+        duplicates = await self._store.read(lambda records: records.sounds.duplicates(into.guild_id))
+        if not any({into.id, *ids} <= {*same} for same in duplicates):
+            raise BadDetailsError("Only sounds of one library that have the very same content can be merged")
+        details = clean(_joined(into, merged))
 
-            await self._store.write(work)
-            await self._catalog.refresh([into.id, *ids])
-            await self._entrances.load()
-        self._note(caller, "merge", into)
+        def work(records: "Records") -> None:
+            records.sounds.edit(into.id, details)
+            for sound_id in ids:
+                records.sounds.merge(sound_id, into.id)
+
+        await self._store.write(work)
+        await self._catalog.refresh([into.id, *ids])
+        await self._entrances.load()
+        self._store.later(deed(caller, "merge", into))
         return self._catalog.by_id(into.id, into.guild_id) or into
-
-    # Keeping order
-
-    async def settle(self) -> None:
-        """Finish what a crash interrupted, remove what it left, and empty the bin of what has been in it for 30 days.
-
-        Raises:
-            StoreError: The store cannot be used.
-        """
-        async with self._changing:
-            deleted = await self._store.read(lambda records: records.sounds.deleted())
-            here = await self._put_strange_aside(await asyncio.to_thread(self._bin.ids))
-            await self._finish_deleting(deleted, here.keys())
-            await self._finish_restoring(here)
-        await asyncio.to_thread(self._remove_unfinished)
-
-    def _remove_unfinished(self) -> None:
-        for folder in (self._bin.folder, self._scratch, *self._catalog.folder.folders()):
-            remove_unfinished(folder)
-
-    async def _put_strange_aside(self, here: Mapping[int, Path]) -> Mapping[int, Path]:
-        """Take out of the bin what is no sound's: numbers mean others once a backup was restored. What stays."""
-        known = await self._store.read(lambda records: records.sounds.get(here, self._catalog.folder.of))
-        ours = await asyncio.to_thread(lambda: {i.sound.id for i in known if _is_of(i, here[i.sound.id])})
-        for sound_id in here.keys() - ours:
-            logger.warning("a file in the bin is no sound's: %s is put into %s", here[sound_id].name, REPLACED)
-            await asyncio.to_thread(self._put_aside, sound_id, here[sound_id].name)
-        return {sound_id: here[sound_id] for sound_id in ours}
-
-    def _put_aside(self, sound_id: int, name: str) -> None:
-        self._bin.take(sound_id, _free_place(self._scratch / REPLACED / name))
-
-    async def _finish_deleting(self, deleted: Sequence[Deleted], here: Collection[int]) -> None:
-        now = time.time()
-        buried = []
-        for item in deleted:
-            if now - item.deleted_at > KEPT:
-                await asyncio.to_thread(self._bin.remove, item.sound_id)
-                buried.append(item.sound_id)
-            elif not await asyncio.to_thread(self._put, item, is_here=item.sound_id in here):
-                buried.append(item.sound_id)
-        if buried:
-            await self._store.write(lambda records: records.sounds.bury(buried, now))
-        if deleted:
-            await self._catalog.look([str(self._place(item)) for item in deleted])
-
-    def _put(self, item: Deleted, *, is_here: bool) -> bool:
-        """Whether the file of a deleted sound is in the bin now."""
-        file = self._place(item)
-        if _stamp(file) != (item.size, item.modified_ns):
-            return is_here
-        if is_here:
-            self._bin.remove(item.sound_id)
-        self._bin.put(item.sound_id, file)
-        return True
-
-    async def _finish_restoring(self, here: Mapping[int, Path]) -> None:
-        def restored(records: "Records") -> list[Kept]:
-            deleted = {item.sound_id for item in records.sounds.deleted()}
-            return records.sounds.get(here.keys() - deleted, self._catalog.folder.of)
-
-        for item in await self._store.read(restored):
-            place = await asyncio.to_thread(self._take, item.sound, here[item.sound.id])
-            await self._catalog.look([str(place)])
-
-    def _take(self, sound: Sound, waiting: Path) -> Path:
-        """Where the file of a restored sound is now: at its place, or beside what has come there meanwhile."""
-        if _stamp(sound.file) == _stamp(waiting):
-            self._bin.remove(sound.id)
-            return sound.file
-        place = _free_place(sound.file)
-        self._bin.take(sound.id, place)
-        return place
-
-    def _place(self, item: Deleted) -> Path:
-        return Path(self._catalog.folder.of(item.guild_id), item.path)
 
     def _kept(self, caller: Caller | int, sound: str | int) -> Sound:
         return kept(self.find(caller, sound), self._store)
@@ -424,43 +282,6 @@ class LibraryService:
         ids = await self._store.read(lambda records: records.sounds.same_content(content_hash, guild_id))
         if twin := next((sound for i in ids if (sound := self._catalog.by_id(i, guild_id))), None):
             raise AlreadyExistsError(twin.title)
-
-    def _note(self, caller: Caller, action: str, sound: Sound) -> None:
-        self._store.later(
-            Deed(time.time(), action, "ok", caller.user_id, sound.guild_id, f"sound:{sound.id} {sound.path}")
-        )
-
-
-def _take_back(records: "Records", sound: Sound, folder: SoundsFolder) -> None:
-    """Have a sound that was to be deleted be there again, where it has stayed."""
-    file = File(sound.guild_id, sound.path, sound.size, sound.modified_ns)
-    now = time.time()
-    records.sounds.undelete(sound.id, file, now)
-    records.sounds.take_in([file], (), hash_of=lambda _: None, folder_of=folder.of, now=now)
-
-
-def _is_of(item: Kept, file: Path) -> bool:
-    """Whether a file in the bin is that sound's; a disk that counts time more coarsely may have changed its time."""
-    stamp = _stamp(file)
-    if stamp is None or stamp[0] != item.sound.size:
-        return False
-    return stamp[1] == item.sound.modified_ns or item.content_hash in {None, hash_of(file)}
-
-
-def _free_place(file: Path) -> Path:
-    try:
-        return free_place(file)
-    except OSError as error:
-        raise StoreError(f"the sounds folder cannot be read ({error.strerror})") from error
-
-
-def _stamp(file: Path) -> tuple[int, int] | None:
-    """Bytes and time of last change; None: it is not there."""
-    try:
-        stat = file.stat()
-    except OSError:
-        return None
-    return stat.st_size, stat.st_mtime_ns
 
 
 def _written(content: bytes) -> IO[bytes]:

@@ -37,11 +37,14 @@ from ..rooms import Bank, Session, Voice
 from ..store.store import Store
 from ..store.values import Played
 from ..tasks import start_now
+from .bin import BinService
 from .callers import caller_of, guild_of, need_guild
+from .changes import Changes
 from .collections import Collections
 from .entrances import Entrances
+from .files import Files
 from .guilds import Guilds
-from .library import Files, LibraryService
+from .library import LibraryService
 from .numbers import Statistics
 from .people import People
 
@@ -91,8 +94,15 @@ class SoundService:
         """Sounds for who comes and goes."""
         self.people = People(catalog, store, voice, self.entrances)
         """Favourites, choices, privacy."""
-        self.library = LibraryService(catalog, store, voice, files, self.entrances)
+        changes = Changes()
+        self.wait_changed = changes.wait
+        """Wait until the changes under way have been carried out."""
+        self.library = LibraryService(
+            catalog=catalog, store=store, voice=voice, files=files, changes=changes, entrances=self.entrances
+        )
         """Looking after the sounds."""
+        self.bin = BinService(catalog, store, voice, files, changes)
+        """Deleting them, and bringing them back."""
         self.collections = Collections(catalog, store, self.library, files.scratch)
         """Whole collections in and out."""
         self.numbers = Statistics(store, voice, self.guilds)

@@ -67,12 +67,12 @@ async def test_guilds_own_sound_wins(stage: Stage, tmp_path: Path) -> None:
     assert stage.service.library.find(bob.id, "low").id == own.id
     assert stage.service.library.find(stage.alice.id, "low").id == shared.id
 
-    await stage.service.library.delete(bob.id, "low")
+    await stage.service.bin.delete(bob.id, "low")
     await reload(stage)
     assert stage.service.library.find(bob.id, "low").id == shared.id
-    assert [item.sound_id for item in await stage.service.library.deleted(bob.id)] == [own.id]
+    assert [item.sound_id for item in await stage.service.bin.deleted(bob.id)] == [own.id]
 
-    await stage.service.library.restore(bob.id, own.id)
+    await stage.service.bin.restore(bob.id, own.id)
     await reload(stage)
     assert stage.service.library.find(bob.id, "low").id == own.id
 

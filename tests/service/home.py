@@ -26,7 +26,7 @@ from jeffbot.models import (
 )
 from jeffbot.playback import Playback, SoundStarted
 from jeffbot.service import SoundService
-from jeffbot.service.library import Files
+from jeffbot.service.files import Files
 from jeffbot.store.store import Store
 from jeffbot.store.values import Measured
 from staging import write_tone

@@ -15,6 +15,7 @@ from jeffbot.keeping import files_of
 from jeffbot.library import ingest
 from jeffbot.library.ingest import IngestError
 from jeffbot.models import Caller, Details
+from jeffbot.service.changes import Changes
 from jeffbot.service.library import LibraryService
 from jeffbot.settings import Settings
 from service.home import ADMIN, ALICE, CAVE, LOFT, MANAGER, MEMBER, OPERATOR, OTHER, TOWER, Home, at_home, tone
@@ -207,7 +208,14 @@ async def test_real_sounds(sounds: Path, data: Path) -> None:
     async with bank, at_home(sounds, data) as home:
         voice: Any = home.voice
         files = files_of(settings, home.catalog.folder, bank)
-        library = LibraryService(home.catalog, home.store, voice, files, home.service.entrances)
+        library = LibraryService(
+            catalog=home.catalog,
+            store=home.store,
+            voice=voice,
+            files=files,
+            changes=Changes(),
+            entrances=home.service.entrances,
+        )
         broken = home.data / "broken.wav"
         broken.write_bytes(tone(home.data / "tone.wav").read_bytes()[:44])
 

@@ -68,7 +68,7 @@ async def test_used_by_number(home: Home, caller: Caller) -> None:
     for use in (
         library.story(caller, theirs.id),
         library.edit(caller, theirs.id, title="Mine"),
-        library.delete(caller, theirs.id),
+        home.service.bin.delete(caller, theirs.id),
         library.merge(caller, "cave", [theirs.id]),
         people.change_favourites(caller, add=[theirs.id]),
         home.service.entrances.set(caller, theirs.id),

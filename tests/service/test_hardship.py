@@ -68,7 +68,7 @@ def collection(folder: Path, count: int) -> Path:
 
 async def is_in_order(home: Home) -> None:
     """Each file is that of one sound, and nothing else is left."""
-    await home.service.library.settle()
+    await home.service.bin.settle()
     await home.catalog.scan()
     there = {i for i, fact in (await facts(home)).items() if fact.state == "there"}
     assert {sound.id for sound in home.catalog.all_sounds} == there
@@ -121,7 +121,7 @@ async def test_sounds_folder_is_not_ours(migrated: Path) -> None:
             [sounds, data, source],
             "os.geteuid() or os.setuid(65534)",
             "home.service.library.add(OPERATOR, source / 'tone 0.wav', 'goat', shared=True)",
-            "home.service.library.delete(OPERATOR, 'horn')",
+            "home.service.bin.delete(OPERATOR, 'horn')",
             "home.service.library.edit(OPERATOR, 'horn', title='Air Horn')",
         )
 
@@ -147,20 +147,19 @@ def own(folder: Path, user: int) -> None:
 
 async def test_backup_of_a_place_that_was_used_twice(home: Home, tmp_path: Path) -> None:
     """What is at the place of a deleted sound of the same size is not taken for that one when it comes back."""
-    library = home.service.library
     old = await home.add(MEMBER, "horn", details=Details(title="Old"))
     content = hash_of(old.file)
-    await library.delete(MEMBER, old.id)
+    await home.service.bin.delete(MEMBER, old.id)
     new = await home.add(MEMBER, "horn", 990, details=Details(title="New"))
     expected = await facts(home)
     await home.service.collections.back_up(tmp_path / "backup.zip")
     new.file.unlink()
 
     await home.service.collections.restore(tmp_path / "backup.zip")
-    await library.settle()
+    await home.service.bin.settle()
 
     assert await facts(home) == expected
-    assert hash_of((await library.restore(MEMBER, old.id)).file) == content
+    assert hash_of((await home.service.bin.restore(MEMBER, old.id)).file) == content
     await is_in_order(home)
 
 
@@ -169,16 +168,16 @@ async def test_bin_after_a_backup_was_restored(home: Home, tmp_path: Path) -> No
     await home.service.collections.back_up(tmp_path / "backup.zip")
     since = await home.add(MEMBER, "since")
     content = hash_of(since.file)
-    await home.service.library.delete(MEMBER, since.id)
+    await home.service.bin.delete(MEMBER, since.id)
 
     await home.service.collections.restore(tmp_path / "backup.zip")
     horn = await home.add(MEMBER, "horn", 990)
     assert horn.id == since.id
-    await home.service.library.settle()
+    await home.service.bin.settle()
 
     assert home.names == ["horn.wav"]
     assert [hash_of(file) for file in home.data.glob("replaced-bin/*")] == [content]
-    await home.service.library.delete(MEMBER, horn.id)
+    await home.service.bin.delete(MEMBER, horn.id)
     assert (home.names, home.files) == ([], [])
 
 
@@ -190,18 +189,17 @@ async def test_clock_jumps(home: Home, monkeypatch: pytest.MonkeyPatch, jump: fl
     """When the clock jumps by a year between any two things that are done, all are done."""
     told, jumps = time.time, [0.0]
     monkeypatch.setattr(time, "time", lambda: told() + jumps[0])
-    library = home.service.library
 
     horn = await home.add(MEMBER, "horn", details=Details(title="Air Horn"))
     jumps[0] = jump
     goat = await home.add(MEMBER, "goat", 990, details=Details(title="Goat"))
     jumps[0] = 0
-    await library.edit(MEMBER, goat.id, gain=3.0)
-    await library.delete(MEMBER, horn.id)
+    await home.service.library.edit(MEMBER, goat.id, gain=3.0)
+    await home.service.bin.delete(MEMBER, horn.id)
     jumps[0] = jump
-    restored = await library.restore(MEMBER, horn.id)
+    restored = await home.service.bin.restore(MEMBER, horn.id)
     jumps[0] = 0
-    await library.edit(MEMBER, horn.id, title="Horn")
+    await home.service.library.edit(MEMBER, horn.id, title="Horn")
     await home.store.flush()
 
     assert restored.id == horn.id
@@ -226,9 +224,9 @@ async def test_clock_jumps_at_one_place(home: Home, monkeypatch: pytest.MonkeyPa
     horn = await home.add(MEMBER, "horn", details=Details(title="Air Horn"))
     assert horn.title == "Air Horn"
 
-    await home.service.library.delete(MEMBER, horn.id)
+    await home.service.bin.delete(MEMBER, horn.id)
     jumps[0] = 2 * jump
-    again = await home.service.library.restore(MEMBER, horn.id)
+    again = await home.service.bin.restore(MEMBER, horn.id)
     assert (again.id, again.title) == (horn.id, "Air Horn")
 
 
@@ -243,7 +241,7 @@ async def test_two_bots(home: Home) -> None:
 
         for change in (
             second.service.library.edit(OPERATOR, "horn", title="Mine"),
-            second.service.library.delete(OPERATOR, "horn"),
+            second.service.bin.delete(OPERATOR, "horn"),
             second.add(OPERATOR, "goat", 990),
         ):
             with pytest.raises(StoreError, match="another bot uses the data folder; end that one, or give this one"):

@@ -126,7 +126,7 @@ async def test_deleted_afterwards(home: Home) -> None:
     honk = await home.add(MEMBER, "honk", twin=True)
     await home.service.library.merge(MEMBER, horn.id, [honk.id])
 
-    await home.service.library.delete(MEMBER, horn.id)
+    await home.service.bin.delete(MEMBER, horn.id)
 
     assert home.catalog.sounds(CAVE) == (honk,)
 

@@ -203,7 +203,7 @@ async def test_erased_uploader(home: Home) -> None:
     """Who is erased is nobody's uploader any more, at once; nor do sounds come back by that which are not there."""
     await everything(home)
     deleted = await home.add(MEMBER, "gone", 550)
-    await home.service.library.delete(MEMBER, deleted.id)
+    await home.service.bin.delete(MEMBER, deleted.id)
     await home.service.people.erase(MEMBER)
 
     assert home.service.library.find(OTHER, "horn").uploader_id == 0

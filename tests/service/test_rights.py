@@ -50,9 +50,9 @@ async def outcome(home: Home, caller: Caller, sound: Sound, action: str) -> Outc
             case "edit":
                 await library.edit(caller, sound.id, title="New")
             case "delete":
-                await library.delete(caller, sound.id)
+                await home.service.bin.delete(caller, sound.id)
             case _:
-                await library.restore(caller, sound.id)
+                await home.service.bin.restore(caller, sound.id)
     except SoundboardError as error:
         return type(error)
     return None
@@ -69,7 +69,7 @@ async def test_rights(home: Home, standing: Standing, whose: str, where: str, *,
     assert await outcome(home, caller, sound, "edit") == expected
     assert await outcome(home, caller, sound, "delete") == expected
     if expected:
-        await home.service.library.delete(Caller(BOB, sound.guild_id or CAVE, OPERATOR), sound.id)
+        await home.service.bin.delete(Caller(BOB, sound.guild_id or CAVE, OPERATOR), sound.id)
     assert await outcome(home, caller, sound, "restore") == expected
 
 

@@ -44,13 +44,13 @@ async def test_sounds_without_a_store(sounds: Path, dead: Path) -> None:
 
 USES: dict[str, Callable[[Home], Any]] = {
     "edit": lambda home: home.service.library.edit(OPERATOR, "horn", title="x"),
-    "delete": lambda home: home.service.library.delete(OPERATOR, "horn"),
+    "delete": lambda home: home.service.bin.delete(OPERATOR, "horn"),
     "story": lambda home: home.service.library.story(MEMBER, "horn"),
     "duplicates": lambda home: home.service.library.duplicates(OPERATOR),
     "merge": lambda home: home.service.library.merge(OPERATOR, "horn", []),
-    "deleted": lambda home: home.service.library.deleted(MEMBER),
-    "restore": lambda home: home.service.library.restore(OPERATOR, 1),
-    "settle": lambda home: home.service.library.settle(),
+    "deleted": lambda home: home.service.bin.deleted(MEMBER),
+    "restore": lambda home: home.service.bin.restore(OPERATOR, 1),
+    "settle": lambda home: home.service.bin.settle(),
     "favourites": lambda home: home.service.people.favourites(MEMBER),
     "change favourites": lambda home: home.service.people.change_favourites(MEMBER, add=["horn"]),
     "recent": lambda home: home.service.people.recent(MEMBER),
