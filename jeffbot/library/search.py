@@ -17,7 +17,7 @@ FRESH = 128
 """So many added sounds are searched by what is made anew after each change."""
 FULL = 4096
 """What is put together from smaller parts is at most twice as large, for the event loop waits for it."""
-MAX_CANDIDATES = 2000
+MAX_CANDIDATES = 800
 """So many sounds are looked at for several misspelt words."""
 FEW = 5
 """Other spellings are looked for where fewer are found as it was typed."""
