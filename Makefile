@@ -81,6 +81,7 @@ bench: $(VENV)/.ready peers
 	@$(VENV)/bin/python benchmarks/crowd.py --json build/crowd.json
 	@$(VENV)/bin/python benchmarks/encode.py
 	@$(VENV)/bin/python benchmarks/mixer.py
+	@$(VENV)/bin/python benchmarks/library.py --json build/library.json
 	@$(VENV)/bin/python benchmarks/local_discord.py
 	@$(VENV)/bin/python benchmarks/plot.py build/press.json docs/press.svg
 	@$(VENV)/bin/python benchmarks/plot.py build/pacing.json docs/pacing.svg
@@ -89,6 +90,7 @@ bench-smoke: $(VENV)/.ready
 	@$(VENV)/bin/python benchmarks/press.py --quick
 	@$(VENV)/bin/python benchmarks/pacing.py --quick
 	@$(VENV)/bin/python benchmarks/crowd.py --quick
+	@$(VENV)/bin/python benchmarks/library.py --sounds 2000
 	@$(VENV)/bin/python benchmarks/local_discord.py --guilds 20 --streams 5 --seconds 1 --joins 5
 
 # Every fault of tests/faults on jeffbot and on stock Nextcord, as docs/reliability.md: ten minutes
