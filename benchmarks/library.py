@@ -204,7 +204,7 @@ def row(name: str, times: list[float]) -> str:
 def measure_starts(folder: Path, count: int) -> dict[str, float]:
     """A folder of so many files: taken in for the first time, and at a later start; each in a process of its own."""
     make_files(folder / "sounds", count)
-    figures = {}
+    figures: dict[str, float] = {}
     for start in ("first", "later"):
         ran = subprocess.run(
             [sys.executable, __file__, "--start", start, "--folder", folder], capture_output=True, check=True
@@ -217,8 +217,8 @@ async def measure_start(folder: Path, start: str) -> dict[str, float]:
     """One start with the files of this folder, and after a later one what goes on then."""
     root = folder / "sounds"
     started = time.perf_counter()
-    figures = {"folder looked through, files/s": sum(1 for _ in SoundsFolder(root).walk())}
-    figures["folder looked through, files/s"] /= time.perf_counter() - started
+    files = sum(1 for _ in SoundsFolder(root).walk())
+    figures = {"folder looked through, files/s": files / (time.perf_counter() - started)}
     async with Store(folder / "data") as store:
         await store.read(lambda records: records.revision)  # what is imported once per process is there now
     gc.collect()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -137,13 +138,16 @@ class Soundboard:
     async def _keep_loaded(self) -> None:
         """Have at hand what guilds and people have set, as it is in the store."""
         self._store_changed.set()
+        settle_at = 0.0
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._store_changed.wait(), SETTLE_EVERY)
             self._store_changed.clear()
             try:
                 await self.service.load()
-                await self.service.bin.settle()
+                if time.monotonic() >= settle_at:  # not after each change of others, who may be in the middle of one
+                    await self.service.bin.settle()
+                    settle_at = time.monotonic() + SETTLE_EVERY
             except StoreError as error:
                 if self._store.trouble is None:  # else the store has told of it, and tells when it can be used again
                     logger.warning("the library could not be put in order: %s", error.reason)

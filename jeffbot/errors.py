@@ -121,9 +121,10 @@ class AlreadyExistsError(SoundboardError):
 
     code = ErrorCode.ALREADY_EXISTS
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, sound_id: int) -> None:
         super().__init__(f'The very same sound is here already: "{printable(title)}"')
         self.title = title
+        self.sound_id = sound_id
 
 
 class StoreError(SoundboardError):

@@ -3,7 +3,7 @@
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple, NewType
 
 import msgspec
@@ -166,7 +166,7 @@ class Sound(msgspec.Struct, frozen=True, gc=False):
     @property
     def tags(self) -> tuple[str, ...]:
         """The subfolders it lies in, outermost first, and what people call its kind."""
-        folders = PurePosixPath(self.path).parts[:-1]
+        *folders, _ = self.path.split("/")
         return *folders, *(tag for tag in self.details.tags if tag not in folders)
 
 

@@ -110,7 +110,7 @@ class FakeStore:
         self.writes += 1
 
 
-@dataclass
+@dataclass(eq=False)
 class FakeSession:
     """Plays at once, and records it."""
 

@@ -12,7 +12,7 @@ import jeffbot
 from jeffbot.errors import ErrorCode, SoundboardError
 
 PACKAGE = Path(jeffbot.__file__).parent
-BOTTOM = {"community", "errors", "files", "models", "settings", "tasks"}
+BOTTOM = {"community", "errors", "files", "models", "settings", "steadiness", "tasks"}
 ALL = {path.stem for path in PACKAGE.glob("[!_]*")}
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": set(),
     "community": {"models"},
     "files": set(),
+    "steadiness": {"models"},
     "playback": {"models"},
     "events": {"playback"},
     "tasks": set(),

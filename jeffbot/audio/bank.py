@@ -246,14 +246,14 @@ class SoundBank:
     async def _fill(self, versions: Mapping[_Version, Sound]) -> None:
         """Hold what is known, as long as there is room."""
         for version, sound in versions.items():
-            if self._closed or self._memory.full:
+            if self._closed:
                 return
             if version in self._memory or version not in self._known:
                 continue
             with contextlib.suppress(UnplayableSoundError):  # told when it is pressed
                 entry = await self._in(self._readers, self._supply.recall, sound, self._known[version].content_hash)
-                if entry:
-                    self._memory.add(version, Clip(entry.packets))
+                if entry and not self._memory.add(version, Clip(entry.packets)):
+                    return
 
     def _check(self, sound: Sound) -> None:
         if self._closed:

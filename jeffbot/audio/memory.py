@@ -26,17 +26,14 @@ class Memory[Key: Hashable]:
     def __contains__(self, key: Key) -> bool:
         return key in self._clips
 
-    @property
-    def full(self) -> bool:
-        """Whether nothing more can be held without letting go of something."""
-        return self._bytes >= self._budget
-
-    def add(self, key: Key, clip: Clip) -> None:
-        """Hold a clip for later, as long as there is room beside those that were played."""
+    def add(self, key: Key, clip: Clip) -> bool:
+        """Hold a clip for later, if there is room beside the others; whether it is held."""
         if key not in self._clips:
+            if self._clips and self._bytes + cost(clip) > self._budget:
+                return False
             self._insert(key, clip)
             self._clips.move_to_end(key, last=False)
-            self._shrink()
+        return True
 
     def play(self, key: Key, clip: Clip) -> None:
         """Hold a clip that is being played, even if others have to go."""

@@ -5,6 +5,7 @@ that comes or goes costs O(1), finding a sound too.
 """
 
 import asyncio
+import contextlib
 import functools
 import heapq
 import itertools
@@ -62,7 +63,7 @@ class Catalog:
         self._work: set[asyncio.Future[Any]] = set()
         self._closing = threading.Event()
         self._libraries: dict[int, Index] = {SHARED: Index()}
-        self._hidden: dict[Key, Sound] = {}
+        self._hidden: dict[Key, Kept] = {}
         """Sounds that were merged into others."""
         self._views: dict[GuildId | None, tuple[Sound, ...]] = {}
         self._changing = asyncio.Lock()
@@ -121,7 +122,7 @@ class Catalog:
         if view is None:
             names = {sound.name for sound in own.sounds}
             others = (sound for sound in shared.sounds if sound.name not in names)
-            view = tuple(heapq.merge(own.sounds, others, key=lambda sound: sound.name))
+            view = tuple(sorted([*own.sounds, *others], key=_name))  # two runs in order: it is not much to sort
             self._views[guild_id] = view
         return view
 
@@ -159,7 +160,7 @@ class Catalog:
     @property
     def merged(self) -> tuple[int, ...]:
         """The numbers of the sounds that are not shown, for others stand for them."""
-        return tuple(sound.id for sound in self._hidden.values())
+        return tuple(item.sound.id for item in self._hidden.values())
 
     def at(self, guild_id: GuildId | None, path: str) -> Sound | None:
         """The sound of a place in a library."""
@@ -239,8 +240,6 @@ class Catalog:
         async with self._changing:
             read = await self._store.read(lambda records: records.sounds.get(ids, self.folder.of))
             kept = [item for item in read if (known := self._known(_key(item.sound))) and known.id == item.sound.id]
-            for item in kept:
-                self._forget(_key(item.sound))
             await self._put(kept)
 
     async def watch(self) -> None:
@@ -302,7 +301,7 @@ class Catalog:
     def _scan(self) -> "_Scanned":
         """What of the folder is news; what is not leaves nothing behind."""
         gone: dict[int, set[str]] = {}
-        for sound in itertools.chain(self.all_sounds, self._hidden.values()):
+        for sound in itertools.chain(self.all_sounds, (item.sound for item in self._hidden.values())):
             gone.setdefault(sound.guild_id or SHARED, set()).add(sound.path)
         count = 0
 
@@ -335,64 +334,80 @@ class Catalog:
 
     def _known(self, key: Key) -> Sound | None:
         index = self._libraries.get(key[0])
-        return (index.get(key[1]) if index else None) or self._hidden.get(key)
+        hidden = self._hidden.get(key)
+        return (index.get(key[1]) if index else None) or (hidden.sound if hidden else None)
 
     async def _take_in(self, found: Sequence[File], gone: Sequence[Key]) -> None:
-        if not found and not gone:
-            return
-        kept = await self._ask_store(found, gone)
-        for key in gone:
-            self._forget(key)
-        for item in kept:
-            self._forget(_key(item.sound))
-        await self._put(kept)
+        if found or gone:
+            await self._put(await self._ask_store(found, gone), gone)
 
     async def _ask_store(self, found: Sequence[File], gone: Sequence[Key]) -> Sequence[Kept]:
         """The sounds of files that came or changed; without a store what the files tell."""
         folder_of = self.folder.of
         if self._store:
             try:
+                hashes = await self._hashes(self._store, found, gone)
                 return await self._store.write(
                     lambda records: records.sounds.take_in(
-                        found, gone, hash_of=self._hash_of, folder_of=folder_of, now=time.time()
+                        found, gone, hash_of=hashes.get, folder_of=folder_of, now=time.time()
                     )
                 )
             except StoreError as error:
                 logger.warning("%d sounds are without what people say of them: %s", len(found), error.reason)
         return [Kept.of(file, folder_of(file.guild_id)) for file in found]
 
-    def _hash_of(self, file: File) -> str | None:
-        try:
-            return hash_of(Path(self.folder.of(file.guild_id), file.path))
-        except OSError:
-            return None  # gone again, or not to be read: the next scan says so
+    async def _hashes(self, store: Store, found: Sequence[File], gone: Sequence[Key]) -> dict[File, str]:
+        """The SHA-256 of those files that may be sounds that went: before the store is written, for it takes time."""
+        new = [file for file in found if self._known(file.key) is None]
+        if not new:
+            return {}
+        sizes = {sound.size for key in gone if (sound := self._known(key))}
+        sizes |= await store.read(lambda records: records.sounds.missing_sizes({file.size for file in new}))
+        return await self._in_pool(self._hash, [file for file in new if file.size in sizes])
 
-    def _forget(self, key: Key) -> None:
+    def _hash(self, files: Iterable[File]) -> dict[File, str]:
+        hashes = {}
+        for file in files:
+            with contextlib.suppress(OSError):  # gone again, or not to be read: the next scan says so
+                hashes[file] = hash_of(Path(self.folder.of(file.guild_id), file.path))
+        return hashes
+
+    def _forget(self, key: Key) -> Sound | None:
         self._hidden.pop(key, None)
-        if index := self._libraries.get(key[0]):
-            index.remove(key[1])
+        index = self._libraries.get(key[0])
+        return index.remove(key[1]) if index else None
 
-    async def _put(self, kept: Sequence[Kept]) -> None:
-        """Add sounds, and tell of the change."""
+    async def _put(self, kept: Sequence[Kept], gone: Sequence[Key] = ()) -> None:
+        """Have sounds in the place of what was there, and others no more; and tell of it."""
+        lost = {sound.id for key in gone if (sound := self._known(key))}
+        shown_again = [item for item in self._hidden.values() if item.merged_into in lost]
+        kept = [*kept, *(item._replace(merged_into=None) for item in shown_again)]
+        outdated = {*gone, *(_key(item.sound) for item in kept)}
         shown = [item.sound for item in kept if not item.merged_into]
-        self._hidden |= {_key(item.sound): item.sound for item in kept if item.merged_into}
-        if len(shown) > REBUILD:
-            self._libraries = await self._in_pool(_indexes, [*self.all_sounds, *shown])
+        if len(outdated) > REBUILD:
+            self._libraries = await self._in_pool(self._rebuilt, shown, outdated)
             await self._in_pool(self._make_searchable)
         else:
+            for key in outdated:
+                self._forget(key)
             for sound in shown:
                 self._libraries.setdefault(sound.guild_id or SHARED, Index()).add(sound)
+        self._hidden = {key: item for key, item in self._hidden.items() if key not in outdated}
+        self._hidden |= {_key(item.sound): item for item in kept if item.merged_into}
         self._tell()
+
+    def _rebuilt(self, shown: Sequence[Sound], outdated: Collection[Key]) -> dict[int, Index]:
+        return _indexes([*(sound for sound in self.all_sounds if _key(sound) not in outdated), *shown])
 
     def _rebuild(self, kept: Iterable[Kept]) -> None:
         """Begin with what the store has, and what it does not know yet; runs in a thread."""
         unknown = {_key(sound): sound for sound in self.all_sounds if not sound.id}
-        hidden: dict[Key, Sound] = {}
+        hidden: dict[Key, Kept] = {}
         shown: list[Sound] = []
         for item in kept:
             self._recall(item)
             if item.merged_into:
-                hidden[_key(item.sound)] = item.sound
+                hidden[_key(item.sound)] = item
             else:
                 shown.append(item.sound)
             if unknown:
@@ -414,6 +429,10 @@ class Catalog:
 def _is_shadowed(sound: Sound, own: Index) -> bool:
     """Whether a guild has a sound of its own in the place of a shared one."""
     return sound.guild_id is None and (mine := own.find(sound.name)) is not None and mine.name == sound.name
+
+
+def _name(sound: Sound) -> str:
+    return sound.name
 
 
 def _key(sound: Sound) -> Key:

@@ -21,6 +21,7 @@ from .names import EXTENSIONS
 logger = logging.getLogger(__name__)
 
 _GUILD = re.compile(r"guild-([1-9][0-9]{0,18})")
+"""A snowflake has 64 bits, of which the first is 0 (Discord: Reference, "Snowflakes")."""
 MAX_LOOKS = 1_000
 """More changed paths than this are taken in by a scan."""
 
@@ -121,7 +122,8 @@ class SoundsFolder:
 def _inside(name: str) -> tuple[GuildId | None, str]:
     """Whose library a folder at the top belongs to, and what paths in it begin with there."""
     guild = _GUILD.fullmatch(name)
-    return (GuildId(int(guild[1])), "") if guild else (None, name + "/")
+    is_snowflake = guild is not None and int(guild[1]) < 1 << 63
+    return (GuildId(int(guild[1])), "") if guild and is_snowflake else (None, name + "/")
 
 
 def _library_of(parts: tuple[str, ...]) -> tuple[GuildId | None, str]:

@@ -15,6 +15,7 @@ from ..library.folder import SoundsFolder
 from ..library.ingest import free_place, remove_unfinished
 from ..models import Caller, Sound
 from ..rooms import Voice
+from ..steadiness import Clock
 from ..store.store import Store
 from ..store.values import Deleted, File, Kept
 from .callers import caller_of, deed, guild_of, kept, need_owner
@@ -44,6 +45,7 @@ class BinService:
         self._changes = changes
         self._bin: Bin = files.bin
         self._scratch = files.scratch
+        self._clock = Clock()
 
     async def delete(self, caller: Caller | int, sound: str | int) -> None:
         """Take out a sound that someone added; for 30 days it can be restored.
@@ -130,7 +132,7 @@ class BinService:
         now = time.time()
         buried = []
         for item in deleted:
-            if now - item.deleted_at > KEPT:
+            if now - item.deleted_at > KEPT and self._clock.is_steady:
                 await asyncio.to_thread(self._bin.remove, item.sound_id)
                 buried.append(item.sound_id)
             elif not await asyncio.to_thread(self._put, item, is_here=item.sound_id in here):

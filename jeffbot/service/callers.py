@@ -47,8 +47,17 @@ def need_manager(caller: Caller, guild_id: GuildId | None, voice: Voice) -> None
         if voice.only_guild() is None:
             raise ForbiddenError("The shared sounds are for whoever runs the bot to change")
         guild_id = voice.only_guild()
-    if caller.standing < Standing.MANAGER or caller.guild_id not in {None, guild_id}:
+    if caller.standing < Standing.MANAGER or caller.guild_id != guild_id:
         raise ForbiddenError("That is for those who manage this server")
+
+
+def may_manage(caller: Caller, guild_id: GuildId | None, voice: Voice) -> bool:
+    """Whether :func:`need_manager` would let them."""
+    try:
+        need_manager(caller, guild_id, voice)
+    except ForbiddenError:
+        return False
+    return True
 
 
 def need_owner(caller: Caller, sound: Sound, voice: Voice) -> None:

@@ -5,6 +5,7 @@ Importing may be interrupted and begun again: what is there already is passed ov
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import logging
 import os
@@ -16,6 +17,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from ..community import Audience, Entrance, Moment
 from ..errors import AlreadyExistsError, BadDetailsError, SoundNotFoundError
@@ -114,7 +117,7 @@ class Collections:
             StoreError: What is known cannot be read.
         """
         sounds = [sound for sound in self._catalog.all_sounds if sound.guild_id == guild_id]
-        await self._store.flush()
+        await self._store.catch_up()
         known = await self._store.read(lambda records: records.people.of_sounds(guild_id))
         plays = await self._store.read(lambda records: records.sounds.plays([sound.id for sound in sounds]))
         arrivals = (
@@ -184,21 +187,32 @@ class Collections:
         caller = Caller(asker, guild_id, Standing.OPERATOR)
         below, _, name = arrival.path.rpartition("/")
         more: dict[str, Any] = {"created_at": arrival.created_at} if arrival.created_at else {}
-        sound = await self._library.add(
+        add = functools.partial(
+            self._library.add,
             caller,
             arrival.file,
             name,
             below=below,
             shared=guild_id is None,
-            details=arrival.details,
             uploader_id=arrival.uploader_id or SOMEONE,
             plays=arrival.plays,
             **more,
         )
-        people = [*arrival.favourite_of, *arrival.entrance_of, *arrival.exit_of]
-        if people:
-            await self._store.write(lambda records: _keep_people(records, sound, arrival, guild_id))
+        try:
+            try:
+                sound = await add(details=arrival.details)
+            except BadDetailsError:  # its names are another's here
+                sound = await add(details=msgspec.structs.replace(arrival.details, title="", aliases=()))
+        except AlreadyExistsError as error:
+            await self._keep_people(error.sound_id, arrival, guild_id)
+            raise
+        await self._keep_people(sound.id, arrival, guild_id)
         return sound
+
+    async def _keep_people(self, sound_id: int, arrival: Arrival, guild_id: GuildId | None) -> None:
+        """Have a sound be whose it was; also where it came with an earlier try."""
+        if arrival.favourite_of or arrival.entrance_of or arrival.exit_of:
+            await self._store.write(lambda records: _keep_people(records, sound_id, arrival, guild_id))
 
     @asynccontextmanager
     async def _opened(self, source: Path) -> AsyncIterator[Collection]:
@@ -242,17 +256,17 @@ def _measured(sounds: Iterable[Sound]) -> list[Measured]:
     return measured
 
 
-def _keep_people(records: "Records", sound: Sound, arrival: Arrival, guild_id: GuildId | None) -> None:
+def _keep_people(records: "Records", sound_id: int, arrival: Arrival, guild_id: GuildId | None) -> None:
     now = time.time()
     for user_id in arrival.favourite_of:
-        records.people.add_favourites(user_id, [sound.id], now)
+        records.people.add_favourites(user_id, [sound_id], now)
     greeted = itertools.chain(
         ((user_id, Moment.ENTRANCE) for user_id in arrival.entrance_of),
         ((user_id, Moment.EXIT) for user_id in arrival.exit_of),
     )
     for user_id, moment in greeted:
         if guild_id is not None:  # whom the sound of which guild greets is not said of shared ones
-            records.people.set_entrance(Entrance(guild_id, Audience.USER, user_id, moment, sound.id))
+            records.people.set_entrance(Entrance(guild_id, Audience.USER, user_id, moment, sound_id))
 
 
 def _write(destination: Path, arrivals: Iterator[Arrival], total: int, tell: Tell) -> None:

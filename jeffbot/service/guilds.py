@@ -67,6 +67,8 @@ class Guilds:
             settings = _changed(before, changes)
             await self._store.write(lambda records: records.guilds.set(guild_id, settings))
             self._settings = self._settings | {guild_id: settings}
+        if settings.volume is not None and settings.volume != before.volume:
+            self._voice.session(guild_id).set_volume(settings.volume)
         if settings.native != before.native:
             await self._voice.session(guild_id).refresh()
         return settings

@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 MAX_FETCHES = 2
 """So many links are followed at once."""
+MAX_CHECKS = 2
+"""So many files that were brought are decoded at once; the threads are those that host names are looked up in, too."""
 
 
 class LibraryService:
@@ -52,6 +54,7 @@ class LibraryService:
         self._ingest = files.ingest
         self._fetch = files.fetch
         self._fetching = asyncio.Semaphore(MAX_FETCHES)
+        self._checking = asyncio.Semaphore(MAX_CHECKS)
 
     def find(self, caller: Caller | int, sound: str | int) -> Sound:
         """The sound of a name or number that the caller sees.
@@ -62,9 +65,20 @@ class LibraryService:
         return self._catalog.pick(sound, guild_of(caller_of(caller), self._voice))
 
     async def story(self, caller: Caller | int, sound: str | int) -> Story:
-        """The numbers of a sound: plays, first and last played, length, loudness, content hash."""
+        """The numbers of a sound: plays, first and last played, length, loudness, content hash.
+
+        Asked from a guild, a shared sound's plays are those of that guild.
+        """
         found = self._kept(caller, sound)
-        return await self._store.read(lambda records: records.sounds.story(found.id))
+        guild_id = guild_of(caller_of(caller), self._voice)
+
+        def work(records: "Records") -> Story:
+            story = records.sounds.story(found.id)
+            if guild_id is None or found.guild_id is not None:
+                return story
+            return story._replace(**records.plays.of_sound(found.id, guild_id))
+
+        return await self._store.read(work)
 
     async def edit(self, caller: Caller | int, sound: str | int, **changes: Any) -> Sound:
         """Change what is said of a sound: for who brought it, and who manages its library.
@@ -84,7 +98,7 @@ class LibraryService:
         found = self._kept(caller, sound)
         need_owner(caller, found, self._voice)
         details = clean(_changed(found.details, changes))
-        self._check_names(found, details)
+        self._check_names(details, found.guild_id, found)
         await self._store.write(lambda records: records.sounds.edit(found.id, details))
         await self._catalog.refresh([found.id])
         self._store.later(deed(caller, "edit", found))
@@ -125,7 +139,8 @@ class LibraryService:
         if guild_id is None:
             need_manager(caller, None, self._voice)
         said = clean(details or Details())
-        staged = await asyncio.to_thread(self._ingest.stage, file, name, guild_id, below)
+        async with self._checking:
+            staged = await asyncio.to_thread(self._ingest.stage, file, name, guild_id, below)
         known = {
             "uploader_id": caller.user_id,
             "content_hash": staged.sha256,
@@ -147,6 +162,7 @@ class LibraryService:
         """Have a checked file in its library; it is gone if that fails."""
         path_of = self._catalog.folder.path_of
         try:
+            self._check_names(said, guild_id)
             if not twin:
                 await self._refuse_twin(staged.sha256, guild_id)
             staged = await asyncio.to_thread(staged.placed)  # others may have come since
@@ -270,18 +286,18 @@ class LibraryService:
     def _kept(self, caller: Caller | int, sound: str | int) -> Sound:
         return kept(self.find(caller, sound), self._store)
 
-    def _check_names(self, sound: Sound, details: Details) -> None:
+    def _check_names(self, details: Details, guild_id: GuildId | None, sound: Sound | None = None) -> None:
         """Refuse names by which another sound of the library is found."""
-        fresh = {details.title, *details.aliases} - {"", sound.details.title, *sound.details.aliases}
-        for name in fresh:
-            other = self._catalog.named(name, sound.guild_id)
-            if other and other.id != sound.id:
+        had = {sound.details.title, *sound.details.aliases} if sound else set()
+        for name in {details.title, *details.aliases} - {""} - had:
+            other = self._catalog.named(name, guild_id)
+            if other and (sound is None or other.id != sound.id):
                 raise BadDetailsError(f'"{name}" is a name of another sound, {other.name}')
 
     async def _refuse_twin(self, content_hash: str, guild_id: GuildId | None) -> None:
         ids = await self._store.read(lambda records: records.sounds.same_content(content_hash, guild_id))
         if twin := next((sound for i in ids if (sound := self._catalog.by_id(i, guild_id))), None):
-            raise AlreadyExistsError(twin.title)
+            raise AlreadyExistsError(twin.title, twin.id)
 
 
 def _written(content: bytes) -> IO[bytes]:

@@ -29,7 +29,7 @@ class Statistics:
         """
         guild_id = need_guild(caller_of(caller), self._voice)
         zone = self._guilds.settings(guild_id).time_zone
-        await self._store.flush()
+        await self._store.catch_up()
         return await self._store.read(
             lambda records: records.plays.numbers(guild_id, since=since, time_zone=zone, top=top)
         )

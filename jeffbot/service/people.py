@@ -73,7 +73,7 @@ class People:
         caller = caller_of(caller)
         guild_id = need_guild(caller, self._voice)
         user_id = caller.user_id if mine else None
-        await self._store.flush()
+        await self._store.catch_up()
         return await self._store.read(lambda records: records.plays.recent(guild_id, user_id=user_id, limit=limit))
 
     # Choices and privacy
@@ -111,7 +111,7 @@ class People:
             ForbiddenError: It is about someone else.
         """
         about = _about(caller_of(caller), user_id)
-        await self._store.flush()
+        await self._store.catch_up()
         return await self._store.read(lambda records: records.people.told(about))
 
     async def erase(self, caller: Caller | int, user_id: UserId | None = None) -> int:

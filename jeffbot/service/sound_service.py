@@ -3,6 +3,7 @@
 import logging
 import secrets
 import time
+import weakref
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..library.catalog import Catalog
 from ..library.names import fold
 from ..models import (
     MAX_VOLUME,
+    WHOLE,
     Caller,
     GuildId,
     LinkState,
@@ -38,7 +40,7 @@ from ..store.store import Store
 from ..store.values import Played
 from ..tasks import start_now
 from .bin import BinService
-from .callers import caller_of, guild_of, need_guild
+from .callers import caller_of, guild_of, may_manage, need_guild
 from .changes import Changes
 from .collections import Collections
 from .entrances import Entrances
@@ -109,6 +111,8 @@ class SoundService:
         """What was played."""
         events.subscribe(self._count)
         self._last: dict[GuildId, Sound] = {}
+        self._tuned: weakref.WeakSet[Session] = weakref.WeakSet()
+        """The sessions whose volume has been set."""
         self._refusals: dict[GuildId, str] = {}
         """Why the last press was not heard, where it was not."""
 
@@ -250,7 +254,9 @@ class SoundService:
         session.pause(paused=False)
 
     async def set_volume(self, caller: Caller | int, percent: float) -> None:
-        """How loud all sounds are in the caller's guild, what plays now included; the guild remembers it.
+        """How loud all sounds are in the caller's guild, what plays now included, until the bot restarts.
+
+        Said by who manages the guild, it is remembered.
 
         Raises:
             ValueError: It is not 0 to 200.
@@ -260,9 +266,13 @@ class SoundService:
         """
         if not 0 <= percent <= MAX_VOLUME:
             raise ValueError(f"volume must be 0 to {MAX_VOLUME:g} percent")
-        guild_id = need_guild(caller_of(caller), self._voice)
-        self._voice.session(guild_id).set_volume(percent)
-        await self.guilds.keep(guild_id, volume=float(percent))
+        caller = caller_of(caller)
+        guild_id = need_guild(caller, self._voice)
+        session = self._voice.session(guild_id)
+        session.set_volume(percent)
+        self._tuned.add(session)
+        if may_manage(caller, guild_id, self._voice):
+            await self.guilds.keep(guild_id, volume=float(percent))
 
     def sounds(
         self,
@@ -358,11 +368,11 @@ class SoundService:
         playback = None
         try:
             session = self._voice.session(place.guild_id)
-            volume = self.guilds.settings(place.guild_id).volume
-            if volume is not None and volume != session.volume:
-                session.set_volume(volume)
-            if playback := await self._played_natively(session, sound, user_id, place, counted=options.counted):
-                return playback
+            self._tune(session, place.guild_id)
+            if self._could_be_native(sound, options, session):
+                playback = await self._played_natively(session, sound, user_id, place, counted=options.counted)
+                if playback:
+                    return playback
             playback = await session.play(sound, user_id, place, clip, options)
         except PlaybackError as error:
             self._refusals[place.guild_id] = str(error).removesuffix(".")
@@ -376,11 +386,26 @@ class SoundService:
             if not clip.cancel() and not clip.cancelled():
                 clip.exception()  # seen: a press that ended otherwise need not have awaited it
 
+    def _tune(self, session: Session, guild_id: GuildId) -> None:
+        """Have a session be as loud as the guild remembers it, unless somebody has said otherwise since."""
+        volume = self.guilds.settings(guild_id).volume
+        if session not in self._tuned and volume is not None:
+            session.set_volume(volume)
+        self._tuned.add(session)
+
+    @staticmethod
+    def _could_be_native(sound: Sound, options: PlayOptions, session: Session) -> bool:
+        """Whether Discord's soundboard would play it as it is asked for: it knows no volume, queue or trim."""
+        if sound.native_id is None or sound.details.trim != WHOLE:
+            return False
+        is_plain = options.factor == 1 and session.volume == 100
+        return is_plain and not (options.mode in (Mode.QUEUE, Mode.NEXT) and session.now_playing is not None)
+
     async def _played_natively(
         self, session: Session, sound: Sound, user_id: UserId, place: VoicePlace, *, counted: bool
     ) -> Playback | None:
         """Played by Discord's own soundboard, where that has it and the guild prefers it; None: it was not."""
-        if sound.native_id is None or not self.guilds.settings(place.guild_id).native:
+        if not self.guilds.settings(place.guild_id).native:
             return None
         try:
             return await session.play_native(sound, user_id, place, counted=counted)

@@ -13,7 +13,7 @@ from sqlalchemy.sql.functions import coalesce
 
 from ..community import DAYS, HOURS, Heard, Numbers, PersonCount, SoundCount
 from ..models import GuildId, Seconds, UserId
-from .schema import plays, sounds
+from .schema import people, plays, sounds
 from .sounds import CHUNK
 from .values import SHARED, Played
 
@@ -36,8 +36,17 @@ class Plays:
         counted = [item for item in played if item.sound_id in known]
         if not counted:
             return
-        names = "sound_id", "guild_id", "user_id", "played_at"
-        self._connection.execute(insert(plays), [dict(zip(names, item, strict=True)) for item in counted])
+        unnamed = set(self._connection.execute(select(people.c.user_id).where(people.c.counted.is_(False))).scalars())
+        rows = [
+            {
+                "sound_id": item.sound_id,
+                "guild_id": item.guild_id,
+                "user_id": None if item.user_id in unnamed else item.user_id,
+                "played_at": item.at,
+            }
+            for item in counted
+        ]
+        self._connection.execute(insert(plays), rows)
         self._count(counted)
 
     def _count(self, played: Sequence[Played]) -> None:
@@ -94,6 +103,14 @@ class Plays:
             first=self._first(guild_id, since, top),
             forgotten=self._forgotten(guild_id, top),
         )
+
+    def of_sound(self, sound_id: int, guild_id: GuildId) -> dict[str, Any]:
+        """How often, and from when to when, a sound was played in a guild; named as in Story."""
+        when = plays.c.played_at
+        statement = select(
+            func.count().label("plays"), func.min(when).label("first_played_at"), func.max(when).label("last_played_at")
+        ).where(plays.c.sound_id == sound_id, plays.c.guild_id == guild_id)
+        return self._connection.execute(statement).one()._asdict()
 
     def recent(self, guild_id: GuildId, *, user_id: UserId | None = None, limit: int = 20) -> tuple[Heard, ...]:
         """What was played last in a guild, by someone or by all; each sound once, the latest first."""

@@ -205,6 +205,11 @@ class Sounds:
         row = self._connection.execute(select(sounds).where(sounds.c.id == sound_id)).one()
         return Story(row.plays, row.first_played_at, row.last_played_at, row.content_hash, row.length, row.loudness)
 
+    def missing_sizes(self, sizes: Iterable[int]) -> set[int]:
+        """Which of these sizes sounds have whose files went away."""
+        is_missing = sounds.c.missing_since.is_not(None) & sounds.c.deleted_at.is_(None)
+        return {row.size for row in self._rows(sounds.c.size, sizes, is_missing)}
+
     def plays(self, ids: Iterable[int]) -> dict[int, int]:
         """How often sounds were played."""
         return {row.id: row.plays for row in self._rows(sounds.c.id, ids)}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from ..errors import StoreError
 from ..models import Seconds
+from ..steadiness import Clock
 from .values import Line
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Store:
         self._waiting: deque[Line] = deque()
         self._something_waits = asyncio.Event()
         self._dropped = 0
+        self._clock = Clock()
         self._seen = 0
         """The last revision that is known to our listeners."""
         self._listeners: list[Callable[[], None]] = []
@@ -84,16 +86,13 @@ class Store:
     async def __aexit__(self, *_: object) -> None:
         if self._keeping:
             self._keeping.cancel()
-            await asyncio.wait([self._keeping])
-        with contextlib.suppress(StoreError):  # told when it came up
-            await self._in(self._writer, self._flush, MAX_WAITING)
-        await self._in(self._writer, self._close)
+        ending = self._in(self._writer, self._end)  # goes on also when this is cancelled
         self._closed = True
         self._tried.set()
-        if self._waiting:
-            logger.error("the store could not write %d counts and entries before the end", len(self._waiting))
-        self._writer.shutdown()
-        self._readers.shutdown()
+        self._writer.shutdown(wait=False)
+        await asyncio.shield(ending)
+        if self._keeping:
+            await asyncio.wait([self._keeping])
 
     @property
     def trouble(self) -> StoreError | None:
@@ -147,6 +146,11 @@ class Store:
         await self._tried.wait()
         await self._in(self._writer, self._flush, MAX_WAITING)
 
+    async def catch_up(self) -> None:
+        """Write now what waits, if it can be written; for who reads what is written behind."""
+        with contextlib.suppress(StoreError):  # what cannot be read either is told by reading it
+            await self.flush()
+
     async def copy_to(self, destination: Path) -> None:
         """Copy the database, as it is at one moment, into a new file.
 
@@ -175,7 +179,7 @@ class Store:
                     await self._in(self._writer, self._open)
                     self._open_again()
                 await self._in(self._writer, self._flush, MAX_BATCH)
-                if time.monotonic() - cleaned >= CLEAN:
+                if time.monotonic() - cleaned >= CLEAN and self._clock.is_steady:
                     cleaned = time.monotonic()
                     await self._in(self._writer, self._clean)
                 await self._look()
@@ -233,7 +237,13 @@ class Store:
             self._seen = records.revision
         self._database = database
 
-    def _close(self) -> None:
+    def _end(self) -> None:
+        """Write what waits, and close the database once nothing is read any more."""
+        with contextlib.suppress(StoreError):  # told when it came up
+            self._flush(MAX_WAITING)
+        if self._waiting:
+            logger.error("the store could not write %d counts and entries before the end", len(self._waiting))
+        self._readers.shutdown()
         if self._database:
             self._database.close()
             self._database = None

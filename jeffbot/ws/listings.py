@@ -31,14 +31,16 @@ class Listings:
 
     def __init__(self, service: SoundService) -> None:
         self._service = service
-        self._whole: OrderedDict[_Version, asyncio.Task[Raw]] = OrderedDict()
+        self._whole: OrderedDict[_Version, tuple[Sequence[Sound], asyncio.Task[Raw]]] = OrderedDict()
+        """By the sounds' identity, which is theirs for as long as they are held here."""
 
     async def whole(self, sounds: Sequence[Sound]) -> Raw:
         """All of these, as JSON."""
         version = id(sounds), self._service.library_version
-        encoding = self._whole.get(version)
+        _, encoding = self._whole.get(version, (sounds, None))
         if encoding is None or (encoding.done() and (encoding.cancelled() or encoding.exception())):
-            encoding = self._whole[version] = start_now(self._encoded(sounds), "jeffbot list")
+            encoding = start_now(self._encoded(sounds), "jeffbot list")
+            self._whole[version] = sounds, encoding
             while len(self._whole) > _KEPT:
                 self._whole.popitem(last=False)
         self._whole.move_to_end(version)

@@ -16,6 +16,7 @@ from jeffbot.library import watching as watching_module
 from jeffbot.library.catalog import Catalog
 from jeffbot.library.folder import SoundsFolder, shipped_sounds
 from jeffbot.library.names import EXTENSIONS
+from jeffbot.models import GuildId
 
 PATIENCE = 20.0
 """How long a change may take to be noticed before a test fails, seconds."""
@@ -353,3 +354,15 @@ async def test_file_added_before_the_watch_began(folder: Path, monkeypatch: pyte
         finally:
             watching.cancel()
             await asyncio.wait([watching])
+
+
+async def test_folder_of_no_guild(folder: Path) -> None:
+    """A folder that is named like a guild's, but with no snowflake, is a folder like others."""
+    catalog = await scan(folder, "guild-9223372036854775808/a.mp3", "guild-9223372036854775807/b.mp3", "guild-0/c.mp3")
+
+    assert [sound.path for sound in catalog.sounds()] == ["guild-9223372036854775808/a.mp3", "guild-0/c.mp3"]
+    assert names_of(catalog, GuildId(9223372036854775807)) == ["a.mp3", "b.mp3", "c.mp3"]
+
+
+def names_of(catalog: Catalog, guild_id: GuildId) -> list[str]:
+    return [sound.name for sound in catalog.sounds(guild_id)]

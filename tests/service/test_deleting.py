@@ -291,3 +291,14 @@ async def test_cancelled(home: Home) -> None:
     (deleted,) = await home.service.bin.deleted(MEMBER)
     assert (home.names, deleted.path) == ([], "horn.wav")
     assert (await home.service.bin.restore(MEMBER, deleted.sound_id)).name == "horn.wav"
+
+
+async def test_clock_that_is_set_forward(home: Home, horn: Sound, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that was set while the bot runs empties no bin."""
+    await home.service.bin.delete(MEMBER, horn.id)
+    now = time.time
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: now() + 40 * 86_400)
+        await home.service.bin.settle()
+
+    assert in_bin(home) == [f"{horn.id}.wav"]

@@ -169,3 +169,14 @@ async def test_of_others(home: Home) -> None:
     with pytest.raises(ForbiddenError):
         await home.service.library.merge(MEMBER, mine.id, [theirs.id])
     assert home.names == ["mine.wav", "theirs.wav"]
+
+
+async def test_file_of_the_kept_goes(home: Home) -> None:
+    """When the file goes that stands for others, those are shown again, at once."""
+    horn, troet, honk = await three(home)
+    await home.service.library.merge(MANAGER, horn.id, [troet.id, honk.id])
+    assert home.names == ["horn.wav", "other.wav"]
+    horn.file.unlink()
+    await home.catalog.scan()
+
+    assert home.names == ["honk.wav", "other.wav", "tröt.wav"]

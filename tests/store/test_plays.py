@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 from sqlalchemy import update
 
+from jeffbot.community import Choices
 from jeffbot.models import Details, GuildId, UserId
 from jeffbot.store.database import Database
 from jeffbot.store.plays import FORGOTTEN_AFTER
@@ -184,3 +185,14 @@ def test_unknown_sound(database: Database) -> None:
     with database.writing() as records:
         records.connection.execute(update(sounds).values(title="Horn"))
         assert records.plays.numbers(GUILD).sounds == ((horn, "Horn", 1, NOW),)
+
+
+def test_of_who_is_not_to_be_counted(database: Database) -> None:
+    """What someone played who opted out is counted without their name, whoever took the note."""
+    (sound_id,) = add_sounds(database, "a.mp3")
+    with database.writing() as records:
+        records.people.choose(ALICE, Choices(counted=False))
+        records.plays.add([Played(sound_id, GUILD, ALICE, NOW), Played(sound_id, GUILD, BOB, NOW)])
+
+        people = {person.user_id: person.plays for person in records.plays.numbers(GUILD).people}
+    assert people == {None: 1, BOB: 1}
