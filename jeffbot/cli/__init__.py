@@ -19,17 +19,20 @@ from .. import __version__
 from ..client import DEFAULT_URL, ConnectionEndedError, RemoteClient, RemoteError
 from ..errors import SettingsError
 from ..ws import auth
-from . import library
+from . import collections, people, sounds
 
 if TYPE_CHECKING:
     from ..settings import Settings
 
 app = typer.Typer(help="A soundboard for Discord bots.", no_args_is_help=True, add_completion=False)
-app.command("import")(library.import_)
-for command in (library.export, library.backup, library.restore, library.stats):
+app.command("import")(collections.import_)
+app.add_typer(sounds.app, name="sounds")
+for command in (
+    *(collections.export, collections.backup, collections.restore),
+    *(people.stats, people.settings, people.entrance, people.audit),
+):
     app.command()(command)
-app.add_typer(library.app, name="sounds")
-app.add_typer(library.people, name="privacy")
+app.add_typer(people.privacy, name="privacy")
 console = Console(highlight=False)
 
 LEVELS = {"levelled": "levelled", "peak": "at their peak limit", "short": "too short to have a loudness"}

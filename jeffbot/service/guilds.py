@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import logging
 import time
 import zoneinfo
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import msgspec
 
 from ..community import GuildSettings
-from ..errors import BadDetailsError
+from ..errors import BadDetailsError, LibopusMissingError, UnloadedError
 from ..models import MAX_VOLUME, Caller, GuildId, PlayOptions, Sound
 from ..rooms import Voice
 from ..store.store import Store
 from ..store.values import Deed
 from .callers import caller_of, need_guild, need_manager
+
+logger = logging.getLogger(__name__)
 
 MAX_COOLDOWN = 86_400.0
 
@@ -35,7 +38,9 @@ class Guilds:
         Raises:
             StoreError: It cannot.
         """
-        self._settings = await self._store.read(lambda records: records.guilds.all())
+        before, self._settings = self._settings, await self._store.read(lambda records: records.guilds.all())
+        for guild_id in before.keys() | self._settings.keys():
+            await self._apply(guild_id, before.get(guild_id, _UNCHANGED))
 
     def settings(self, guild_id: GuildId) -> GuildSettings:
         """Those of a guild."""
@@ -67,11 +72,21 @@ class Guilds:
             settings = _changed(before, changes)
             await self._store.write(lambda records: records.guilds.set(guild_id, settings))
             self._settings = self._settings | {guild_id: settings}
-        if settings.volume is not None and settings.volume != before.volume:
-            self._voice.session(guild_id).set_volume(settings.volume)
-        if settings.native != before.native:
-            await self._voice.session(guild_id).refresh()
+        await self._apply(guild_id, before)
         return settings
+
+    async def _apply(self, guild_id: GuildId, before: GuildSettings) -> None:
+        """Have a guild's session be as the guild has it now, where that has changed."""
+        settings = self.settings(guild_id)
+        try:
+            if settings.native != before.native:
+                await self._voice.session(guild_id).refresh()
+            if settings.volume is not None and settings.volume != before.volume:
+                self._voice.session(guild_id).set_volume(settings.volume)
+        except UnloadedError:
+            logger.debug("there is no voice that could be as guild %d has it", guild_id)
+        except LibopusMissingError as error:
+            logger.warning("guild %d is not as loud as it has been set: %s", guild_id, error)
 
     def options(self, guild_id: GuildId, sound: Sound, given: dict[str, Any]) -> PlayOptions:
         """How a sound is to be played: as was asked, else as the sound, else the guild, else the operator has it."""

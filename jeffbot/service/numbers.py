@@ -7,7 +7,8 @@ from ..community import Numbers
 from ..models import Caller
 from ..rooms import Voice
 from ..store.store import Store
-from .callers import caller_of, need_guild
+from ..store.values import Deed
+from .callers import caller_of, guild_of, need_guild, need_manager
 from .guilds import Guilds
 
 
@@ -33,6 +34,18 @@ class Statistics:
         return await self._store.read(
             lambda records: records.plays.numbers(guild_id, since=since, time_zone=zone, top=top)
         )
+
+    async def deeds(self, caller: Caller | int, limit: int = 100) -> tuple[Deed, ...]:
+        """Who changed what in the caller's guild, or, for who runs the bot, anywhere: for managers.
+
+        Raises:
+            ForbiddenError: They are none.
+        """
+        caller = caller_of(caller)
+        guild_id = guild_of(caller, self._voice)
+        need_manager(caller, guild_id, self._voice)
+        await self._store.catch_up()
+        return await self._store.read(lambda records: records.audit.latest(limit, guild_id=guild_id))
 
     async def picture(self, numbers: Numbers, people: Mapping[int, str], title: str = "") -> bytes:
         """The numbers as a PNG; ``people`` are the names of those who may be named."""

@@ -22,7 +22,7 @@ from jeffbot.store.database import Database
 from jeffbot.store.store import FILE_NAME
 from staging import Stage, write_tone
 
-ANNA, CAVE = 80351110224678912, 81
+ANNA, CAVE, OTHER_CAVE = 80351110224678912, 81, 82
 
 
 @pytest.fixture(scope="session")
@@ -506,3 +506,54 @@ async def test_as_a_program(tmp_path: Path) -> None:
     assert code == 1
     (said,) = output.splitlines()
     assert said.startswith("error: What is kept cannot be used now: the data folder (JEFFBOT_DATA_DIR) cannot be made")
+
+
+# Servers
+
+
+def test_settings(used: Path) -> None:
+    """What a server remembers is shown, changed, refused where it cannot be, and stays."""
+    assert "mode                as the bot has it" in done("settings", CAVE)
+
+    done("settings", CAVE, "--mode", "overlap", "--volume", "80", "--native", "--time-zone", "Europe/Berlin")
+    told = done("settings", CAVE)
+    for line in ("mode                overlap", "volume              80.0", "native              True"):
+        assert line in told
+    assert "mode                as the bot has it" in done("settings", OTHER_CAVE)
+
+    refused = jeffbot("settings", CAVE, "--time-zone", "Moon/Base")
+    assert (refused.exit_code, "time zone" in refused.output) == (1, True)
+    assert jeffbot("settings", CAVE, "--volume", "201").exit_code == 2
+
+
+def test_entrances(used: Path) -> None:
+    """Whom which sound greets is chosen, shown and taken back."""
+    tone(used / "sounds" / "horn.wav")
+    tone(used / "sounds" / "quack.wav", 550)
+    done("entrance", CAVE, "horn", "--user", ANNA)
+    done("entrance", CAVE, "quack", "--exit")
+
+    told = done("entrance", CAVE).splitlines()
+    assert sorted(told) == [f"entrance  user {ANNA}  horn.wav", "exit  everyone  quack.wav"]
+    assert done("entrance", CAVE, "--clear", "--exit").splitlines() == [f"entrance  user {ANNA}  horn.wav"]
+    assert jeffbot("entrance", CAVE, "trumpet").exit_code == 1
+
+
+def test_add(used: Path) -> None:
+    """One file is taken in, once, and who did it is in the audit; links are switched off until they are switched on."""
+    file = tone(used / "new.wav")
+    assert done("sounds", "add", file, "--name", "honk", "--guild", CAVE).strip() == "honk.wav"
+    assert (used / "sounds" / f"guild-{CAVE}" / "honk.wav").read_bytes() == file.read_bytes()
+
+    again = jeffbot("sounds", "add", file, "--guild", CAVE)
+    assert (again.exit_code, "here already" in again.output) == (1, True)
+    assert jeffbot("sounds", "add", used / "nothing.wav").exit_code == 2
+    link = jeffbot("sounds", "add", "https://example.org/a.mp3")
+    assert (link.exit_code, "JEFFBOT_DOWNLOADS" in link.output) == (1, True)
+    inside = jeffbot("sounds", "add", "http://127.0.0.1/a.mp3", JEFFBOT_DOWNLOADS="yes")
+    assert (inside.exit_code, "Traceback" in inside.output) == (1, False)
+
+    (line,) = done("audit").splitlines()
+    assert "the command line  add" in line
+    assert "honk.wav" in line
+    assert line.endswith("ok")
