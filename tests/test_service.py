@@ -595,3 +595,13 @@ async def test_durations(rooms: Rooms) -> None:
 
     assert rooms.service.duration(first) == 0.02
     assert rooms.service.library_version == rooms.catalog.version + rooms.bank.version
+
+
+async def test_random_with_a_tag(rooms: Rooms) -> None:
+    """Asked for a tag, or for what lies in a folder, only such a sound is played; where none has it, that is said."""
+    meme = Sound("b.mp3", "Memes/b.mp3", "/nowhere", 1, 1)
+    rooms.catalog.there = (*rooms.catalog.there, meme)
+    for _ in range(5):
+        assert (await rooms.service.random(ALICE, tag="memes")).sound is meme
+    with pytest.raises(NoSoundsError):
+        await rooms.service.random(ALICE, tag="nobody's")

@@ -116,11 +116,16 @@ async def _encode(settings: "Settings") -> int:
 
     from ..audio.bank import SoundBank  # noqa: PLC0415
     from ..library.catalog import Catalog  # noqa: PLC0415
+    from ..store.store import Store  # noqa: PLC0415
 
     logging.getLogger("jeffbot").addHandler(logging.NullHandler())  # the summary says it all
-    async with Catalog(settings.sounds_dir) as catalog, SoundBank.of(settings) as bank:
+    async with (
+        Store(settings.data_dir, serving=False) as store,
+        Catalog(settings.sounds_dir, store) as catalog,
+        SoundBank.of(settings) as bank,
+    ):
         await bank.check_ffmpeg()
-        await catalog.scan()
+        await catalog.load()
         sounds = [*catalog.all_sounds]
         preparing = asyncio.ensure_future(bank.prepare(sounds))
         with Progress(console=console) as bar:

@@ -38,6 +38,8 @@ MAX_CHOICES = 25
 """Suggestions of one autocomplete (Discord: Application Commands, "Autocomplete")."""
 MAX_CHOICE_CHARS = 100
 """Characters of a choice's name and value (Discord: Application Commands, "Option Choice Structure")."""
+MAX_FOUND = 200
+"""Sounds that a search shows or counts."""
 MAX_LIST_CHARS = 1800
 """How much of a message (2 000 characters: Discord, "Create Message") a list of sounds fills."""
 DEFER_AFTER: Seconds = 1.5
@@ -230,7 +232,8 @@ class SoundCog(commands.Cog, name="Sound"):
     ) -> None:
         async def show() -> str:
             await self.service.wait_ready()
-            return self._listed(self.service.sounds(search, caller=_caller(interaction)))
+            most = MAX_FOUND if search else None
+            return self._listed(self.service.sounds(search, most, caller=_caller(interaction)))
 
         await _answer(interaction, show())
 

@@ -1,5 +1,6 @@
 """Playing sounds where people are."""
 
+import asyncio
 import logging
 import secrets
 import time
@@ -194,7 +195,7 @@ class SoundService:
         given = _given(mode, None, volume, None)
         sounds: Sequence[Sound] = self._catalog.sounds(self._guild_of(caller))
         if tag is not None:
-            sounds = [sound for sound in sounds if fold(tag) in map(fold, sound.tags)]
+            sounds = await asyncio.to_thread(_tagged, sounds, fold(tag))
         if not sounds:
             raise NoSoundsError
         place = self._place_of(caller)
@@ -442,6 +443,11 @@ class SoundService:
         while (sound := secrets.choice(fresh)).file == last.file:
             pass
         return sound
+
+
+def _tagged(sounds: Sequence[Sound], tag: str) -> list[Sound]:
+    """Those with a tag, in a thread: 100 000 take a few tenths of a second."""
+    return [sound for sound in sounds if tag in map(fold, sound.tags)]
 
 
 def _given(

@@ -511,7 +511,8 @@ async def test_as_a_program(tmp_path: Path) -> None:
 # Servers
 
 
-def test_settings(used: Path) -> None:
+@pytest.mark.usefixtures("used")
+def test_settings() -> None:
     """What a server remembers is shown, changed, refused where it cannot be, and stays."""
     assert "mode                as the bot has it" in done("settings", CAVE)
 
