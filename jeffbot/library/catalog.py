@@ -76,7 +76,7 @@ class Catalog:
         self._ready = asyncio.Event()
         self._scanned = False
         self._trouble = ""
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: dict[object, Callable[[], None]] = {}
         self.version = 0
         if store:
             store.subscribe(self._store_changed)
@@ -101,9 +101,11 @@ class Catalog:
         if self._closing.is_set():
             raise UnloadedError
 
-    def subscribe(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` in the event loop after each change of the sounds."""
-        self._listeners.append(listener)
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call ``listener`` in the event loop after each change of the sounds; what comes back ends that."""
+        key = object()
+        self._listeners[key] = listener
+        return lambda: self._listeners.pop(key, None) and None
 
     # What there is
 
@@ -295,8 +297,11 @@ class Catalog:
         self._ready.set()
         self._views.clear()
         self.version += 1
-        for listener in self._listeners:
-            listener()
+        for listener in tuple(self._listeners.values()):
+            try:
+                listener()
+            except Exception:  # a boundary: other people's code
+                logger.exception("a listener failed at a change of the sounds")
 
     def _scan(self) -> "_Scanned":
         """What of the folder is news; what is not leaves nothing behind."""

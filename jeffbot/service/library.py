@@ -5,7 +5,7 @@ import itertools
 import logging
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -63,6 +63,13 @@ class LibraryService:
             SoundNotFoundError: There is none.
         """
         return self._catalog.pick(sound, guild_of(caller_of(caller), self._voice))
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Have a listener called in the event loop after each change of the sounds, or of what is said of them.
+
+        What comes back ends that.
+        """
+        return self._catalog.subscribe(listener)
 
     async def story(self, caller: Caller | int, sound: str | int) -> Story:
         """The numbers of a sound: plays, first and last played, length, loudness, content hash.

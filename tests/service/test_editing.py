@@ -169,3 +169,21 @@ async def test_unknown(home: Home) -> None:
     for sound in ("nope", 17):
         with pytest.raises(SoundNotFoundError):
             await home.service.library.edit(OPERATOR, sound, title="Mine")
+
+
+async def test_listeners(home: Home) -> None:
+    """Who wants to know of changes is told of each, until they do not want to any more; one that fails harms nobody."""
+    heard: list[tuple[str, ...]] = []
+
+    def fails() -> None:
+        raise RuntimeError("a listener's own trouble")
+
+    home.service.library.subscribe(fails)
+    end = home.service.library.subscribe(lambda: heard.append(tuple(home.names)))
+    await home.add(MEMBER, "horn")
+    await home.service.bin.delete(MEMBER, "horn")
+    end()
+    await home.add(MEMBER, "bell")
+
+    assert ("horn.wav",) in heard
+    assert heard[-1] == ()
