@@ -19,6 +19,7 @@ from ..models import Caller, GuildId, Mode, PlayOptions, Retrigger, Seconds, Sou
 from ..playback import Playback
 from ..rooms import Voice
 from ..store.store import Store
+from ..store.values import Deed
 from .callers import caller_of, kept, need_guild, need_manager
 from .guilds import Guilds
 
@@ -131,6 +132,9 @@ class Entrances:
         else:
             await self._store.write(lambda records: records.people.clear_entrance(entrance))
             self._sounds.pop(entrance[:4], None)
+        if (audience, subject) != (Audience.USER, caller.user_id):
+            target = f"{audience}:{subject} {moment} {found.path if found else '-'}"
+            self._store.later(Deed(time.time(), "entrance", "ok", caller.user_id, guild_id, target))
         return found
 
     def of(self, guild_id: GuildId, user_id: UserId, roles: Collection[int], moment: Moment) -> Sound | None:

@@ -156,7 +156,8 @@ class People:
 
 def _is_about(user_id: UserId) -> ColumnElement[bool]:
     """Which deeds are someone's, or were done to them."""
-    return or_(audit.c.user_id == user_id, audit.c.target == f"user:{user_id}")
+    target = f"user:{user_id}"
+    return or_(audit.c.user_id == user_id, audit.c.target == target, audit.c.target.startswith(f"{target} "))
 
 
 def _entrance(row: Any) -> Entrance:

@@ -536,8 +536,12 @@ def test_entrances(used: Path) -> None:
 
     told = done("entrance", CAVE).splitlines()
     assert sorted(told) == [f"entrance  user {ANNA}  horn.wav", "exit  everyone  quack.wav"]
+    assert f"user:{ANNA} entrance horn.wav" in done("audit")
     assert done("entrance", CAVE, "--clear", "--exit").splitlines() == [f"entrance  user {ANNA}  horn.wav"]
     assert jeffbot("entrance", CAVE, "trumpet").exit_code == 1
+
+    done("privacy", "erase", ANNA, typed="y\n")
+    assert str(ANNA) not in done("entrance", CAVE) + done("audit")
 
 
 def test_add(used: Path) -> None:
