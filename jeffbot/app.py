@@ -17,6 +17,7 @@ from .events import EventHub
 from .keeping import files_of
 from .library.catalog import Catalog
 from .models import PlayOptions, Seconds, Sound
+from .playback import PlaybackEvent
 from .service import SoundService
 from .settings import Settings
 from .store.store import Store
@@ -51,7 +52,7 @@ class Soundboard:
         self._catalog = Catalog(settings.sounds_dir, self._store, self._recall)
         self._library_changed = asyncio.Event()
         self._catalog.subscribe(self._library_changed.set)
-        events = EventHub()
+        events = EventHub[PlaybackEvent]()
         self.voice = Switchboard(
             client,
             events.publish,

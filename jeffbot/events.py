@@ -3,29 +3,25 @@
 import logging
 from collections.abc import Callable
 
-from .playback import PlaybackEvent
-
 logger = logging.getLogger(__name__)
 
-type Listener = Callable[[PlaybackEvent], None]
 
-
-class EventHub:
+class EventHub[*Event]:
     """Passes events on. All of it happens in the event loop: a listener takes note, and does long work elsewhere."""
 
     def __init__(self) -> None:
-        self._listeners: dict[object, Listener] = {}
+        self._listeners: dict[object, Callable[[*Event], object]] = {}
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
+    def subscribe(self, listener: Callable[[*Event], object]) -> Callable[[], None]:
         """Have a listener called with each event from now on; what comes back ends that."""
         key = object()
         self._listeners[key] = listener
         return lambda: self._listeners.pop(key, None) and None
 
-    def publish(self, event: PlaybackEvent) -> None:
+    def publish(self, *event: *Event) -> None:
         """Tell all listeners; one that fails is logged and keeps nobody else from hearing it."""
         for listener in tuple(self._listeners.values()):
             try:
-                listener(event)
+                listener(*event)
             except Exception:  # a boundary: other people's code
-                logger.exception("a listener failed at %s", type(event).__name__)
+                logger.exception("a listener failed at %s", ", ".join(type(part).__name__ for part in event) or "news")

@@ -13,6 +13,8 @@ from nextcord.ext import commands
 from jeffbot.client import RemoteClient
 from jeffbot.sandbox import Sandbox
 from jeffbot.sandbox.nextcord_host import make_bot, running
+from jeffbot.store.database import Database
+from jeffbot.store.store import FILE_NAME
 from staging import COMMANDS, EXTENSION, SECRET, TONES, MakeStage, Stage, write_tone
 
 pytest_plugins = ["jeffbot.sandbox.testing", "workers"]
@@ -38,6 +40,14 @@ def sounds_dir(tmp_path: Path) -> Path:
     for name, hertz in TONES.items():
         write_tone(tmp_path / "sounds" / name, hertz)
     return tmp_path / "sounds"
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database of the newest version."""
+    file = tmp_path_factory.mktemp("store") / FILE_NAME
+    Database(file).close()
+    return file
 
 
 @pytest.fixture

@@ -65,6 +65,9 @@ class FakeCatalog:
     def sounds(self, _guild_id: GuildId | None = None) -> tuple[Sound, ...]:
         return self.there
 
+    def count(self, _guild_id: GuildId | None = None) -> int:
+        return len(self.there)
+
     def find(self, name: str, _guild_id: GuildId | None = None) -> Sound:
         for item in self.there:
             if item.name == name:

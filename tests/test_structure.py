@@ -12,7 +12,7 @@ import jeffbot
 from jeffbot.errors import ErrorCode, SoundboardError
 
 PACKAGE = Path(jeffbot.__file__).parent
-BOTTOM = {"community", "errors", "files", "models", "settings", "steadiness", "tasks"}
+BOTTOM = {"community", "errors", "events", "files", "models", "settings", "steadiness", "tasks"}
 ALL = {path.stem for path in PACKAGE.glob("[!_]*")}
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": set(),
     "steadiness": {"models"},
     "playback": {"models"},
-    "events": {"playback"},
+    "events": set(),
     "tasks": set(),
     "settings": {"errors", "models"},
     "store": BOTTOM,
@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "voice": BOTTOM | {"audio", "playback"},
     "rooms": {"models", "audio", "playback"},
     "charts": BOTTOM,
-    "service": BOTTOM | {"charts", "events", "library", "playback", "rooms", "store"},
+    "service": BOTTOM | {"charts", "library", "playback", "rooms", "store"},
     "keeping": BOTTOM | {"audio", "library", "service"},
     "host": BOTTOM,
     "ws": BOTTOM | {"service", "playback"},

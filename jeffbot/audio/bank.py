@@ -19,6 +19,7 @@ from typing import NamedTuple, Self
 import msgspec
 
 from ..errors import UnplayableSoundError, printable
+from ..events import EventHub
 from ..models import Seconds, Sound, Trim, duration_of
 from ..settings import Settings
 from .cache import DAY, Cache, Entry
@@ -34,9 +35,6 @@ from .supply import BadContentError, Supply, TooSlowError, key_of
 logger = logging.getLogger(__name__)
 
 type _Version = tuple[str, str, int, int, Seconds, Seconds | None]
-
-type OnKnown = Callable[[Sound, str, Seconds, Level | None], object]
-"""Told a sound, the SHA-256 of its file, how long it plays and how loud it was."""
 
 
 class _Known(msgspec.Struct, frozen=True, gc=False):
@@ -87,7 +85,7 @@ class SoundBank:
         self._known: dict[_Version, _Known] = {}
         self._recalled = False
         """Whether some of that is from before, and may not be on disk any more."""
-        self._listeners: list[OnKnown] = []
+        self._news = EventHub[Sound, str, Seconds, Level | None]()
         self._refused: dict[_Version, UnplayableSoundError] = {}
         """What is not to be encoded again, and why."""
         self._jobs: dict[_Version, _Job] = {}
@@ -131,9 +129,12 @@ class SoundBank:
             self._workers.shutdown()
             self._streams.close()
 
-    def subscribe(self, listener: OnKnown) -> None:
-        """Call a listener in the event loop when a sound's content becomes known."""
-        self._listeners.append(listener)
+    def subscribe(self, listener: Callable[[Sound, str, Seconds, Level | None], object]) -> Callable[[], None]:
+        """Call a listener in the event loop when a sound's content becomes known; what comes back ends that.
+
+        It is told the sound, the SHA-256 of its file, how long it plays, and how loud it was.
+        """
+        return self._news.subscribe(listener)
 
     def recall(self, sound: Sound, content_hash: str, length: Seconds) -> None:
         """Take in what was known of a sound before: the SHA-256 of its file, and how long it plays.
@@ -321,8 +322,7 @@ class SoundBank:
             return
         self._known[_version(sound)] = known
         self.version += 1
-        for listener in self._listeners:
-            listener(sound, known.content_hash, known.duration, known.level)
+        self._news.publish(sound, known.content_hash, known.duration, known.level)
 
     def _hold(self, version: _Version, entry: Entry) -> Clip:
         clip = Clip(entry.packets)

@@ -41,7 +41,7 @@ _LOCAL_HEADER_BYTES = 30
 """APPNOTE.TXT, section 4.3.7."""
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """The memory that others take is for the zip to say."""
-_UNREADABLE = (
+UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error, struct.error),
     *(EOFError, NotImplementedError, OverflowError, RuntimeError, ValueError),
 )
@@ -95,7 +95,7 @@ def unpack(source: Path, into: Path, *, max_bytes: int, max_files: int, max_file
             entries = _chosen(archive, max_files)
             room = min(max_bytes, opened.size * MAX_RATIO + _FREE_BYTES)
             return _Unpacking(archive, room, max_file_bytes).write(entries, into)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ArchiveError("This zip is damaged or is none: make it anew with an ordinary zip program") from error
     except OSError as error:
         raise ArchiveError(disk_trouble(error, "folder it is unpacked in")) from error
@@ -190,9 +190,8 @@ class _Unpacking:
         try:
             left_out = [sentence for path, entry in entries.items() if (sentence := self._file(entry, temp / path))]
             temp.rename(into)
-        except BaseException:
-            shutil.rmtree(temp, ignore_errors=True)
-            raise
+        finally:
+            shutil.rmtree(temp, ignore_errors=True)  # it has its own name by now, or is half-filled
         return left_out
 
     def _file(self, entry: zipfile.ZipInfo, to: Path) -> str:

@@ -5,32 +5,24 @@ import itertools
 import os
 import shutil
 import sqlite3
-import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath, PurePosixPath
 
 from ..errors import StoreError
 from ..files import open_regular, sync
-from .archive import MAX_RATIO
+from ..store.store import FILE_NAME as DATABASE
+from .archive import MAX_RATIO, UNREADABLE
 from .folder import SoundsFolder, is_sound
 from .ingest import disk_trouble, remove, unfinished
 from .layouts import CollectionError
 
-DATABASE = "jeffbot.db"
 SOUNDS = "sounds/"
 _PIECE_BYTES = 1 << 20
 _FREE_BYTES = 64 << 20
 """What is left free on the disk."""
 _ROOM_BYTES = 64 << 20
 """What a backup may unpack to whatever its size, beside ``MAX_RATIO`` bytes for each of its own."""
-_UNREADABLE = (
-    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
-    *(KeyError, NotImplementedError, OverflowError, RuntimeError, ValueError),
-)
-"""What the standard library raises for zips that are none; KeyError where there is no database in one."""
-
 type Tell = Callable[[int, int], object]
 """Told how many of how many files are done."""
 
@@ -103,19 +95,18 @@ def unpack(source: Path, sounds: Path, database: Path, aside: Path, tell: Tell =
         needed = sum(entry.file_size for entry in changed.values())
         if needed > _free(database.parent, sounds):
             raise CollectionError(f"The backup takes {needed >> 20} MiB, which the disk does not have: make room")
-        staged: dict[Path, Path] = {}
-        try:
+        with contextlib.ExitStack() as unused, contextlib.ExitStack() as failed:
+            failed.callback(shutil.rmtree, aside, ignore_errors=True)
+            staged: dict[Path, Path] = {}
             for place, entry in changed.items():
                 file = sounds / place
-                staged[file] = _staged(archive, entry, file, times.get(place))
+                temp = staged[file] = unfinished(file.parent)
+                unused.callback(remove, temp)
+                _stage(archive, entry, temp, times.get(place))
                 _put_aside(file, aside / place)
                 tell(next(steps), len(entries) + len(changed))
-        except BaseException:
-            for temp in staged.values():
-                remove(temp)
-            shutil.rmtree(aside, ignore_errors=True)
-            raise
-        _rename(staged)
+            failed.pop_all()
+            _rename(staged)
     return len(changed)
 
 
@@ -128,7 +119,7 @@ def _opened(source: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with file, _in_words("sounds folder"), zipfile.ZipFile(file) as archive:
             yield archive
-    except _UNREADABLE as error:
+    except (*UNREADABLE, KeyError) as error:  # KeyError: there is no database in it
         raise CollectionError("This is no backup of jeffbot's, or it is damaged: take another") from error
 
 
@@ -197,28 +188,18 @@ def _is_same(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: Path) -> bo
     return is_same
 
 
-def _staged(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: Path, modified_ns: int | None) -> Path:
-    """What a file was, under a hidden name beside it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temp = unfinished(file.parent)
-    try:
-        _write(archive, entry, temp)
-        if modified_ns is not None:
-            os.utime(temp, ns=(modified_ns, modified_ns))
-    except BaseException:
-        remove(temp)
-        raise
-    return temp
+def _stage(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, temp: Path, modified_ns: int | None) -> None:
+    """Write what a file was under a hidden name."""
+    temp.parent.mkdir(parents=True, exist_ok=True)
+    _write(archive, entry, temp)
+    if modified_ns is not None:
+        os.utime(temp, ns=(modified_ns, modified_ns))
 
 
 def _rename(staged: dict[Path, Path]) -> None:
-    """Give files their names; those that cannot have them are removed."""
-    try:
-        for file, temp in staged.items():
-            temp.replace(file)
-    finally:
-        for temp in staged.values():
-            remove(temp)
+    """Give files their names."""
+    for file, temp in staged.items():
+        temp.replace(file)
     for folder in {file.parent for file in staged}:
         sync(folder)
 

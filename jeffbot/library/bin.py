@@ -10,10 +10,10 @@ from pathlib import Path
 from ..errors import StoreError
 from ..files import sync
 from ..models import Seconds
+from .ingest import unfinished
 
 KEPT: Seconds = 30 * 86_400.0
 """How long."""
-_UNFINISHED = ".jeffbot-"
 
 
 class Bin:
@@ -88,7 +88,7 @@ def move(file: Path, to: Path) -> None:
 
 def _copy(file: Path, to: Path) -> None:
     """What :func:`move` does where a file cannot have two names."""
-    staged = to.with_name(f"{_UNFINISHED}{to.name}")
+    staged = unfinished(to.parent)
     try:
         shutil.copy2(file, staged)
         sync(staged)

@@ -7,24 +7,22 @@ that comes or goes costs O(1), finding a sound too.
 import asyncio
 import contextlib
 import functools
-import heapq
-import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from ..errors import SoundNotFoundError, StoreError, UnloadedError
+from ..errors import StoreError, UnloadedError
+from ..events import EventHub
 from ..files import hash_of
-from ..models import GuildId, Sound
 from ..store.store import Store
 from ..store.values import SHARED, File, Kept, Key
 from ..tasks import start_now
 from .folder import SoundsFolder, fill_if_missing
-from .index import Index
+from .libraries import Libraries, key_of
 from .watching import watch
 
 logger = logging.getLogger(__name__)
@@ -46,8 +44,8 @@ class _Scanned(NamedTuple):
     gone: list[Key]
 
 
-class Catalog:
-    """The sounds of one folder. Use it as an async context manager around opening and watching.
+class Catalog(Libraries):
+    """The libraries of one folder, kept up to date. Use it as an async context manager around opening and watching.
 
     Args:
         root: The sounds folder.
@@ -56,18 +54,15 @@ class Catalog:
     """
 
     def __init__(self, root: Path, store: Store | None = None, recall: Recall = lambda _: None) -> None:
+        super().__init__()
         self.folder = SoundsFolder(root)
         self._store = store
         self._recall = recall
         self._pool = ThreadPoolExecutor(2, "jeffbot-catalog")  # one watches, one scans
         self._work: set[asyncio.Future[Any]] = set()
         self._closing = threading.Event()
-        self._libraries: dict[int, Index] = {SHARED: Index()}
-        self._hidden: dict[Key, Kept] = {}
-        """Sounds that were merged into others."""
-        self._views: dict[GuildId | None, tuple[Sound, ...]] = {}
         self._changing = asyncio.Lock()
-        """Held by who changes the above, in the event loop or in a thread."""
+        """Held by who changes the libraries, in the event loop or in a thread."""
         self._changed = asyncio.Event()
         self._changed_paths: set[str] | None = set()
         """What to look at; None: everything."""
@@ -76,7 +71,7 @@ class Catalog:
         self._ready = asyncio.Event()
         self._scanned = False
         self._trouble = ""
-        self._listeners: dict[object, Callable[[], None]] = {}
+        self._news = EventHub[()]()
         self.version = 0
         if store:
             store.subscribe(self._store_changed)
@@ -101,98 +96,9 @@ class Catalog:
         if self._closing.is_set():
             raise UnloadedError
 
-    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+    def subscribe(self, listener: Callable[[], object]) -> Callable[[], None]:
         """Call ``listener`` in the event loop after each change of the sounds; what comes back ends that."""
-        key = object()
-        self._listeners[key] = listener
-        return lambda: self._listeners.pop(key, None) and None
-
-    # What there is
-
-    @property
-    def all_sounds(self) -> Iterable[Sound]:
-        """The sounds of all libraries."""
-        return itertools.chain.from_iterable(index.sounds for index in self._libraries.values())
-
-    def sounds(self, guild_id: GuildId | None = None) -> tuple[Sound, ...]:
-        """What a guild sees, by name: its own sounds and the shared ones; without a guild the shared ones."""
-        own = self._libraries.get(guild_id or SHARED)
-        shared = self._libraries[SHARED]
-        if own is None or own is shared or not len(own):
-            return shared.sounds
-        view = self._views.get(guild_id)
-        if view is None:
-            names = {sound.name for sound in own.sounds}
-            others = (sound for sound in shared.sounds if sound.name not in names)
-            view = tuple(sorted([*own.sounds, *others], key=_name))  # two runs in order: it is not much to sort
-            self._views[guild_id] = view
-        return view
-
-    def find(self, name: str, guild_id: GuildId | None = None) -> Sound:
-        """The sound of this name that a guild sees; its own before the shared ones.
-
-        Of each: the exact name, then without extension, then both without regard to case and Unicode form, then by
-        title or alias.
-
-        Raises:
-            SoundNotFoundError: There is none.
-        """
-        sound = self.named(name, guild_id)
-        if sound is None:
-            raise SoundNotFoundError(name)
-        return sound
-
-    def pick(self, sound: str | int, guild_id: GuildId | None = None) -> Sound:
-        """The sound of a name, as :meth:`find`, or of a number, that a guild sees.
-
-        Raises:
-            SoundNotFoundError: There is none.
-        """
-        if isinstance(sound, str):
-            return self.find(sound, guild_id)
-        found = self.by_id(sound, guild_id)
-        if found is None:
-            raise SoundNotFoundError(str(sound))
-        return found
-
-    def named(self, name: str, guild_id: GuildId | None = None) -> Sound | None:
-        """As :meth:`find`; None: there is none."""
-        return next((sound for index in self._visible(guild_id) if (sound := index.find(name))), None)
-
-    @property
-    def merged(self) -> tuple[int, ...]:
-        """The numbers of the sounds that are not shown, for others stand for them."""
-        return tuple(item.sound.id for item in self._hidden.values())
-
-    def at(self, guild_id: GuildId | None, path: str) -> Sound | None:
-        """The sound of a place in a library."""
-        index = self._libraries.get(guild_id or SHARED)
-        return index.get(path) if index else None
-
-    def by_id(self, sound_id: int, guild_id: GuildId | None = None) -> Sound | None:
-        """The sound of this number that a guild sees."""
-        return next((sound for index in self._visible(guild_id) if (sound := index.by_id(sound_id))), None)
-
-    def search(
-        self, text: str, limit: int, guild_id: GuildId | None = None, preferred: Collection[int] = ()
-    ) -> list[Sound]:
-        """At most ``limit`` sounds that a guild sees and whose name, title, alias or tag is like the text, best first.
-
-        Of those that fit as well as one another the preferred ones, given by their numbers, come first.
-        """
-        found = [index.search(text, limit, preferred) for index in self._visible(guild_id)]
-        if len(found) == 1:
-            return [match.sound for match in found[0]]
-        own = self._libraries[guild_id or SHARED]
-        merged = (match.sound for match in heapq.merge(*found))
-        return list(itertools.islice((sound for sound in merged if not _is_shadowed(sound, own)), limit))
-
-    def _visible(self, guild_id: GuildId | None) -> Iterable[Index]:
-        if guild_id is not None and (own := self._libraries.get(guild_id)):
-            yield own
-        yield self._libraries[SHARED]
-
-    # How it changes
+        return self._news.subscribe(listener)
 
     async def open(self) -> None:
         """Make the folder if it is missing, with the shipped sounds in it, and take in what is known and there."""
@@ -226,7 +132,7 @@ class Catalog:
         async with self._changing:
             looked = await self._in_pool(self.folder.look, paths)
             if looked:
-                await self._take_in(*self._news(looked.files, looked.gone))
+                await self._take_in(*self._differing(looked.files, looked.gone))
         if looked is None:
             await self.scan()
 
@@ -241,7 +147,7 @@ class Catalog:
         ids = tuple(sound_ids)
         async with self._changing:
             read = await self._store.read(lambda records: records.sounds.get(ids, self.folder.of))
-            kept = [item for item in read if (known := self._known(_key(item.sound))) and known.id == item.sound.id]
+            kept = [item for item in read if (known := self.known(key_of(item.sound))) and known.id == item.sound.id]
             await self._put(kept)
 
     async def watch(self) -> None:
@@ -286,27 +192,25 @@ class Catalog:
             async with self._changing:
                 await self._store.wait_tried()
                 self._reload = False  # this is what it was opened for
-                await self._store.read(lambda records: self._rebuild(records.sounds.load(self.folder.of)))
-                if self._ready.is_set() or any(len(index) for index in self._libraries.values()):
+                await self._store.read(
+                    lambda records: self.begin_with(self._recalled(records.sounds.load(self.folder.of)))
+                )
+                if self._ready.is_set() or any(True for _ in self.known_sounds()):
                     self._tell()
-            await self._in_pool(self._make_searchable)
+            await self._in_pool(self.make_searchable)
         except StoreError:
             return  # the store has told of it, and tells when it can be used again
 
     def _tell(self) -> None:
         self._ready.set()
-        self._views.clear()
+        self.show_changes()
         self.version += 1
-        for listener in tuple(self._listeners.values()):
-            try:
-                listener()
-            except Exception:  # a boundary: other people's code
-                logger.exception("a listener failed at a change of the sounds")
+        self._news.publish()
 
     def _scan(self) -> "_Scanned":
         """What of the folder is news; what is not leaves nothing behind."""
         gone: dict[int, set[str]] = {}
-        for sound in itertools.chain(self.all_sounds, (item.sound for item in self._hidden.values())):
+        for sound in self.known_sounds():
             gone.setdefault(sound.guild_id or SHARED, set()).add(sound.path)
         count = 0
 
@@ -321,26 +225,21 @@ class Catalog:
 
         trouble = ""
         try:
-            found, _ = self._news(seen(), ())
+            found, _ = self._differing(seen(), ())
         except OSError as error:
             found, trouble = [], error.strerror or str(error)
         return _Scanned(count, trouble, found, [(library, path) for library, paths in gone.items() for path in paths])
 
-    def _news(self, files: Iterable[File], gone: Iterable[Key]) -> tuple[list[File], list[Key]]:
+    def _differing(self, files: Iterable[File], gone: Iterable[Key]) -> tuple[list[File], list[Key]]:
         """The files that are new or have changed, or that the store does not know; and those that are gone."""
         stored = self._store is not None and self._store.trouble is None
         found = []
         for file in files:
-            sound = self._known(file.key)
+            sound = self.known(file.key)
             same = sound and (sound.size, sound.modified_ns) == (file.size, file.modified_ns)
             if not same or (stored and sound and not sound.id):
                 found.append(file)
-        return found, [key for key in gone if self._known(key)]
-
-    def _known(self, key: Key) -> Sound | None:
-        index = self._libraries.get(key[0])
-        hidden = self._hidden.get(key)
-        return (index.get(key[1]) if index else None) or (hidden.sound if hidden else None)
+        return found, [key for key in gone if self.known(key)]
 
     async def _take_in(self, found: Sequence[File], gone: Sequence[Key]) -> None:
         if found or gone:
@@ -363,10 +262,10 @@ class Catalog:
 
     async def _hashes(self, store: Store, found: Sequence[File], gone: Sequence[Key]) -> dict[File, str]:
         """The SHA-256 of those files that may be sounds that went: before the store is written, for it takes time."""
-        new = [file for file in found if self._known(file.key) is None]
+        new = [file for file in found if self.known(file.key) is None]
         if not new:
             return {}
-        sizes = {sound.size for key in gone if (sound := self._known(key))}
+        sizes = {sound.size for key in gone if (sound := self.known(key))}
         sizes |= await store.read(lambda records: records.sounds.missing_sizes({file.size for file in new}))
         return await self._in_pool(self._hash, [file for file in new if file.size in sizes])
 
@@ -377,51 +276,21 @@ class Catalog:
                 hashes[file] = hash_of(Path(self.folder.of(file.guild_id), file.path))
         return hashes
 
-    def _forget(self, key: Key) -> Sound | None:
-        self._hidden.pop(key, None)
-        index = self._libraries.get(key[0])
-        return index.remove(key[1]) if index else None
-
     async def _put(self, kept: Sequence[Kept], gone: Sequence[Key] = ()) -> None:
         """Have sounds in the place of what was there, and others no more; and tell of it."""
-        lost = {sound.id for key in gone if (sound := self._known(key))}
-        shown_again = [item for item in self._hidden.values() if item.merged_into in lost]
-        kept = [*kept, *(item._replace(merged_into=None) for item in shown_again)]
-        outdated = {*gone, *(_key(item.sound) for item in kept)}
-        shown = [item.sound for item in kept if not item.merged_into]
+        kept = [*kept, *self.lost(gone)]
+        outdated = {*gone, *(key_of(item.sound) for item in kept)}
         if len(outdated) > REBUILD:
-            self._libraries = await self._in_pool(self._rebuilt, shown, outdated)
-            await self._in_pool(self._make_searchable)
+            await self._in_pool(self.replace, kept, outdated)
+            await self._in_pool(self.make_searchable)
         else:
-            for key in outdated:
-                self._forget(key)
-            for sound in shown:
-                self._libraries.setdefault(sound.guild_id or SHARED, Index()).add(sound)
-        self._hidden = {key: item for key, item in self._hidden.items() if key not in outdated}
-        self._hidden |= {_key(item.sound): item for item in kept if item.merged_into}
+            self.put(kept, outdated)
         self._tell()
 
-    def _rebuilt(self, shown: Sequence[Sound], outdated: Collection[Key]) -> dict[int, Index]:
-        return _indexes([*(sound for sound in self.all_sounds if _key(sound) not in outdated), *shown])
-
-    def _rebuild(self, kept: Iterable[Kept]) -> None:
-        """Begin with what the store has, and what it does not know yet; runs in a thread."""
-        unknown = {_key(sound): sound for sound in self.all_sounds if not sound.id}
-        hidden: dict[Key, Kept] = {}
-        shown: list[Sound] = []
+    def _recalled(self, kept: Iterable[Kept]) -> Iterator[Kept]:
         for item in kept:
             self._recall(item)
-            if item.merged_into:
-                hidden[_key(item.sound)] = item
-            else:
-                shown.append(item.sound)
-            if unknown:
-                unknown.pop(_key(item.sound), None)
-        self._libraries, self._hidden = _indexes([*shown, *unknown.values()]), hidden
-
-    def _make_searchable(self) -> None:
-        for index in tuple(self._libraries.values()):
-            index.make_searchable()
+            yield item
 
     async def _in_pool[**P, T](self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run something that takes its time; it runs to its end also when nobody waits for it any more."""
@@ -429,23 +298,3 @@ class Catalog:
         self._work.add(running)
         running.add_done_callback(self._work.discard)
         return await asyncio.shield(running)
-
-
-def _is_shadowed(sound: Sound, own: Index) -> bool:
-    """Whether a guild has a sound of its own in the place of a shared one."""
-    return sound.guild_id is None and (mine := own.find(sound.name)) is not None and mine.name == sound.name
-
-
-def _name(sound: Sound) -> str:
-    return sound.name
-
-
-def _key(sound: Sound) -> Key:
-    return sound.guild_id or SHARED, sound.path
-
-
-def _indexes(sounds: Iterable[Sound]) -> dict[int, Index]:
-    by_library: dict[int, list[Sound]] = {SHARED: []}
-    for sound in sounds:
-        by_library.setdefault(sound.guild_id or SHARED, []).append(sound)
-    return {library: Index(mine, searchable=False) for library, mine in by_library.items()}

@@ -129,18 +129,19 @@ async def download(
     """
     start = _checked(url, limits)
     part = unfinished(into)
-    try:
-        async with asyncio.timeout(limits.total_seconds), _session(limits, resolver, is_allowed) as session:
-            async with await _open(session, start, limits) as response:
-                size, sha256 = await _receive(response, part, limits)
-            return Downloaded(part, await _name(response, part, sniff), _host(response.url), size, sha256)
-    except BaseException as error:
-        await _in_thread(remove, part)
-        if isinstance(error, TimeoutError):
+    async with contextlib.AsyncExitStack() as failed:
+        failed.push_async_callback(_in_thread, remove, part)
+        try:
+            async with asyncio.timeout(limits.total_seconds), _session(limits, resolver, is_allowed) as session:
+                async with await _open(session, start, limits) as response:
+                    size, sha256 = await _receive(response, part, limits)
+                name = await _name(response, part, sniff)
+        except TimeoutError as error:
             raise DownloadError(
                 f"The download takes longer than {limits.total_seconds:g} s: send the file itself instead"
             ) from error
-        raise
+        failed.pop_all()
+    return Downloaded(part, name, _host(response.url), size, sha256)
 
 
 class _AllowedResolver(AbstractResolver):

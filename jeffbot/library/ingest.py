@@ -173,7 +173,8 @@ class Ingest:
             source = open_regular(file)
         except OSError as error:
             raise IngestError("The file that came cannot be read any more: send it again") from error
-        try:
+        with contextlib.ExitStack() as failed:
+            failed.callback(remove, temp)
             with source, refusing_in_words():
                 self._sounds.root.stat()  # where all is gone, nothing is made anew
                 folder.mkdir(parents=True, exist_ok=True)
@@ -187,9 +188,7 @@ class Ingest:
             wanted = clean_name(name, container)
             with refusing_in_words():
                 path = _free(folder, wanted, first=wanted)
-        except BaseException:
-            remove(temp)
-            raise
+            failed.pop_all()
         return Staged(temp, path, status.st_size, status.st_mtime_ns, sha256, checked, wanted, self._moving)
 
     def _copy(self, source: BufferedReader, temp: Path) -> str:

@@ -69,8 +69,9 @@ class BinService:
             await self._store.write(lambda records: _take_back(records, found, self._catalog.folder))
             raise
         finally:
+            merged = self._catalog.merged_into(found.id)
             await self._catalog.look([str(found.file)])
-            await self._catalog.refresh(self._catalog.merged)  # those it stood for stand for themselves again
+            await self._catalog.refresh(merged)  # they stand for themselves again, also where it could not be deleted
         self._store.later(deed(caller, "delete", found))
 
     async def deleted(self, caller: Caller | int) -> tuple[Deleted, ...]:

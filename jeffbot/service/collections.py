@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -24,9 +24,9 @@ from ..community import Audience, Entrance, Moment
 from ..errors import AlreadyExistsError, BadDetailsError, SoundNotFoundError
 from ..files import hash_of
 from ..library.archive import portable
-from ..library.backup import pack, unpack
+from ..library.backup import Tell, pack, unpack
 from ..library.catalog import Catalog
-from ..library.ingest import IngestError, remove_unfinished
+from ..library.ingest import IngestError, remove_unfinished, unfinished
 from ..library.layouts import Arrival, Collection, Writer, opened
 from ..library.names import fold
 from ..models import SOMEONE, Caller, GuildId, Sound, Standing, UserId
@@ -44,9 +44,6 @@ _REFUSALS = (IngestError, BadDetailsError, SoundNotFoundError)
 """What is wrong with one sound only."""
 AT_ONCE = min(os.cpu_count() or 1, 4)
 """How many sounds are taken in at once: each takes a core, to be encoded."""
-
-type Tell = Callable[[int, int], object]
-"""Told how many of how many are done."""
 
 
 @dataclass(slots=True)
@@ -252,7 +249,7 @@ def _measured(sounds: Iterable[Sound]) -> list[Measured]:
     measured = []
     for sound in sounds:
         with contextlib.suppress(OSError):  # gone meanwhile, or not to be read: it is nobody's duplicate
-            measured.append(Measured(sound.id, sound.size, sound.modified_ns, hash_of(sound.file), 0.0, None))
+            measured.append(Measured(sound.id, sound.size, sound.modified_ns, hash_of(sound.file), None, None))
     return measured
 
 
@@ -278,7 +275,7 @@ def _write(destination: Path, arrivals: Iterator[Arrival], total: int, tell: Tel
 
 @contextmanager
 def _scratch(folder: Path, suffix: str) -> Iterator[Path]:
-    file = folder / f".jeffbot-{time.time_ns()}{suffix}"
+    file = unfinished(folder).with_suffix(suffix)
     try:
         yield file
     finally:

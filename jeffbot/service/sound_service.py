@@ -17,7 +17,7 @@ from ..errors import (
     UnplayableSoundError,
     printable,
 )
-from ..events import EventHub, Listener
+from ..events import EventHub
 from ..library.catalog import Catalog
 from ..library.names import fold
 from ..models import (
@@ -74,7 +74,7 @@ class SoundService:
         bank: Bank,
         voice: Voice,
         store: Store,
-        events: EventHub,
+        events: EventHub[PlaybackEvent],
         files: Files,
         defaults: PlayOptions | None = None,
     ) -> None:
@@ -97,9 +97,7 @@ class SoundService:
         """Sounds for who comes and goes."""
         self.people = People(catalog, store, voice, self.entrances)
         """Favourites, choices, privacy."""
-        changes = Changes()
-        self.wait_changed = changes.wait
-        """Wait until the changes under way have been carried out."""
+        self._changes = changes = Changes()
         self.library = LibraryService(
             catalog=catalog, store=store, voice=voice, files=files, changes=changes, entrances=self.entrances
         )
@@ -127,7 +125,11 @@ class SoundService:
         await self.people.load()
         await self.entrances.load()
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
+    async def wait_changed(self) -> None:
+        """Wait until the changes under way have been carried out."""
+        await self._changes.wait()
+
+    def subscribe(self, listener: Callable[[PlaybackEvent], object]) -> Callable[[], None]:
         """Have a listener called in the event loop with each SoundStarted and SoundEnded, in the order they happen.
 
         What comes back ends that.
@@ -294,7 +296,7 @@ class SoundService:
         guild_id = None if caller is None else self._guild_of(caller_of(caller))
         if not search and limit is None:
             return self._catalog.sounds(guild_id)
-        most = len(self._catalog.sounds(guild_id)) if limit is None else limit
+        most = self._catalog.count(guild_id) if limit is None else limit
         return self._catalog.search(search, most, guild_id, preferred)
 
     async def wait_ready(self) -> None:
@@ -321,7 +323,7 @@ class SoundService:
             queue=session.queue if session else (),
             paused=session.paused if session else False,
             encoding=self._encoding(),
-            sound_count=len(self._catalog.sounds(self._guild_of(caller_of(caller)))),
+            sound_count=self._catalog.count(self._guild_of(caller_of(caller))),
             server_time=time.time(),
             voice=session.voice if session else VoiceReport(state=LinkState.IDLE),
         )

@@ -41,12 +41,11 @@ class Database:
 
     def __init__(self, file: Path) -> None:
         self._engine = _engine(file)
-        try:
+        with contextlib.ExitStack() as failed:
+            failed.callback(self._engine.dispose)
             with _troubles(file), self._engine.connect() as connection:
                 migrate(connection)
-        except BaseException:
-            self._engine.dispose()
-            raise
+            failed.pop_all()
         self._file = file
 
     def close(self) -> None:

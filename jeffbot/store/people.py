@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
 
 from ..community import Audience, Choices, Entrance, Moment, Privacy
 from ..models import SOMEONE, GuildId, UserId
@@ -147,11 +147,6 @@ class People:
 
     def _forget_plays(self, user_id: UserId) -> int:
         return self._connection.execute(update(plays).where(plays.c.user_id == user_id).values(user_id=None)).rowcount
-
-    def count(self) -> int:
-        """How many people have favourites or entrances."""
-        fans = select(favourites.c.user_id).distinct().subquery()
-        return self._connection.execute(select(func.count()).select_from(fans)).scalar_one()
 
 
 def _is_about(user_id: UserId) -> ColumnElement[bool]:

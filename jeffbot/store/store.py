@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ..errors import StoreError
+from ..events import EventHub
 from ..models import Seconds
 from ..steadiness import Clock
 from .values import Line
@@ -75,7 +76,7 @@ class Store:
         self._clock = Clock()
         self._seen = 0
         """The last revision that is known to our listeners."""
-        self._listeners: list[Callable[[], None]] = []
+        self._news = EventHub[()]()
         self._keeping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -99,9 +100,12 @@ class Store:
         """Why it cannot be used now; None: it can, or is being opened."""
         return self._trouble
 
-    def subscribe(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` in the event loop when it has been opened, and when another process changed something."""
-        self._listeners.append(listener)
+    def subscribe(self, listener: Callable[[], object]) -> Callable[[], None]:
+        """Call ``listener`` in the event loop when it has been opened, and when another process changed something.
+
+        What comes back ends that.
+        """
+        return self._news.subscribe(listener)
 
     async def wait_tried(self) -> None:
         """Wait until it has been opened, or it is known why it cannot be."""
@@ -208,18 +212,14 @@ class Store:
             logger.info("what is kept can be used again")
         self._trouble = None
         self._tried.set()
-        self._tell()
+        self._news.publish()
 
     async def _look(self) -> None:
         is_news = await self._in(self._writer, self._is_news)
         if self._trouble:
             self._open_again()
         if is_news:
-            self._tell()
-
-    def _tell(self) -> None:
-        for listener in self._listeners:
-            listener()
+            self._news.publish()
 
     # In threads
 
@@ -279,12 +279,11 @@ class Store:
         if not self._waiting:
             return
         lines = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-        try:
+        with contextlib.ExitStack() as failed:
+            failed.callback(self._waiting.extendleft, lines[::-1])
             with self._opened().writing() as records:
                 records.add(lines)
-        except BaseException:
-            self._waiting.extendleft(reversed(lines))
-            raise
+            failed.pop_all()
         if self._dropped:
             logger.warning("counts and entries lost while the store could not be written: %d", self._dropped)
             self._dropped = 0

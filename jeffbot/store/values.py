@@ -75,7 +75,7 @@ class Measured(NamedTuple):
     size: int
     modified_ns: int
     content_hash: str
-    length: Seconds
+    length: Seconds | None
     loudness: float | None
 
 

@@ -18,19 +18,10 @@ from typer.testing import CliRunner, Result
 from jeffbot.cli import app
 from jeffbot.library.layouts import Arrival, Writer
 from jeffbot.models import Details, UserId
-from jeffbot.store.database import Database
 from jeffbot.store.store import FILE_NAME
 from staging import Stage, write_tone
 
 ANNA, CAVE, OTHER_CAVE = 80351110224678912, 81, 82
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database of the newest version."""
-    file = tmp_path_factory.mktemp("store") / FILE_NAME
-    Database(file).close()
-    return file
 
 
 @pytest.fixture

@@ -7,17 +7,7 @@ from pathlib import Path
 import pytest
 
 from jeffbot.library import watching
-from jeffbot.store.database import Database
-from jeffbot.store.store import FILE_NAME
 from service.home import Home, at_home
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database of the newest version."""
-    file = tmp_path_factory.mktemp("store") / FILE_NAME
-    Database(file).close()
-    return file
 
 
 @pytest.fixture

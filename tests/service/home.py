@@ -24,7 +24,7 @@ from jeffbot.models import (
     UserId,
     VoicePlace,
 )
-from jeffbot.playback import Playback, SoundStarted
+from jeffbot.playback import Playback, PlaybackEvent, SoundStarted
 from jeffbot.service import SoundService
 from jeffbot.service.files import Files
 from jeffbot.store.store import Store
@@ -53,7 +53,7 @@ def tone(file: Path, hertz: float = 440) -> Path:
 class FakeSession:
     """A guild in which every press is heard at once."""
 
-    events: EventHub
+    events: EventHub[PlaybackEvent]
     volume: float = 100.0
     refreshed: int = 0
     played: list[tuple[Sound, PlayOptions]] = field(default_factory=list)
@@ -75,7 +75,7 @@ class FakeSession:
 class FakeVoice:
     """Alice is in the Cave's voice channel; the bot is in two guilds."""
 
-    def __init__(self, events: EventHub) -> None:
+    def __init__(self, events: EventHub[PlaybackEvent]) -> None:
         self.events = events
         self.places: dict[UserId, VoicePlace] = {ALICE: GENERAL}
         self.member_of = [CAVE, TOWER]
@@ -110,7 +110,7 @@ class Home:
     store: Store
     catalog: Catalog
     voice: FakeVoice
-    events: EventHub
+    events: EventHub[PlaybackEvent]
     bin: Bin
     service: SoundService
 
@@ -171,7 +171,7 @@ class Home:
 @contextlib.asynccontextmanager
 async def at_home(sounds: Path, data: Path) -> AsyncIterator[Home]:
     """A soundboard on these folders, from its start to its end."""
-    store, events = Store(data), EventHub()
+    store, events = Store(data), EventHub[PlaybackEvent]()
     catalog, voice = Catalog(sounds, store), FakeVoice(events)
     limits = IngestLimits(max_bytes=MAX_BYTES, max_seconds=5)
     ingest = Ingest(catalog.folder, sniff=sniff, check=lambda _: Checked(0.02, -20.0), limits=limits)

@@ -10,14 +10,6 @@ from jeffbot.store.database import Database
 from jeffbot.store.store import FILE_NAME
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database of the newest version."""
-    file = tmp_path_factory.mktemp("store") / FILE_NAME
-    Database(file).close()
-    return file
-
-
 @pytest.fixture
 def folder(tmp_path: Path, migrated: Path) -> Path:
     """A data folder with an empty database."""

@@ -234,9 +234,9 @@ class Soundboard:
             await home.catalog.load()
             now = await facts(home)
             shown = {sound.id: sound.file for sound in home.catalog.all_sounds}
-            hidden = home.catalog.merged
+            hidden = {sound.id for sound in home.catalog.known_sounds()} - set(shown)
             waiting = home.bin.ids()
-        self._files_are_the_sounds(now, set(shown), set(hidden), set(waiting))
+        self._files_are_the_sounds(now, set(shown), hidden, set(waiting))
         assert [file for file in self._leftovers() if self.desk not in file.parents] == []
         self._archives_are_whole()
         aside = {hash_of(file) for file in self.data.glob("replaced-*/**/*.wav")}
