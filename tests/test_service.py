@@ -34,8 +34,9 @@ from jeffbot.models import (
 )
 from jeffbot.playback import Encoding, Playback
 from jeffbot.service import SoundService
+from jeffbot.service.diagnosis import OWN_VOLUME
 from jeffbot.service.files import Files
-from jeffbot.service.sound_service import OWN_VOLUME, RANDOM_TRIES
+from jeffbot.service.sound_service import RANDOM_TRIES
 from jeffbot.store.values import Line
 
 ALICE, BOB = UserId(1), UserId(2)

@@ -4,25 +4,20 @@ import asyncio
 import logging
 import secrets
 import time
-import weakref
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from ..errors import (
-    NativeSoundboardError,
     NoSoundsError,
     NotPlayingError,
     NoVoiceChannelError,
-    PlaybackError,
     UnplayableSoundError,
-    printable,
 )
 from ..events import EventHub
 from ..library.catalog import Catalog
 from ..library.names import fold
 from ..models import (
     MAX_VOLUME,
-    WHOLE,
     Caller,
     GuildId,
     LinkState,
@@ -31,7 +26,6 @@ from ..models import (
     Retrigger,
     Seconds,
     Sound,
-    UserId,
     VoicePlace,
     VoiceReport,
 )
@@ -39,26 +33,23 @@ from ..playback import Encoding, Playback, PlaybackEvent, SoundStarted, Status
 from ..rooms import Bank, Session, Voice
 from ..store.store import Store
 from ..store.values import Played
-from ..tasks import start_now
 from .bin import BinService
 from .callers import caller_of, guild_of, may_manage, need_guild
 from .changes import Changes
 from .collections import Collections
+from .diagnosis import checked, silence
 from .entrances import Entrances
 from .files import Files
 from .guilds import Guilds
 from .library import LibraryService
 from .numbers import Statistics
 from .people import People
+from .starting import Starter
 
 logger = logging.getLogger(__name__)
 
 RANDOM_TRIES = 5
 """How many sounds ``random`` tries before it passes on that they cannot be played."""
-OWN_VOLUME = (
-    "What cannot be seen from here: right-click the bot in the voice channel and look at its user volume, and whether "
-    "you muted it; then at the output device in Discord's voice settings."
-)
 
 
 class SoundService:
@@ -86,13 +77,14 @@ class SoundService:
         self._defaults = defaults or PlayOptions()
         self.guilds = Guilds(store, voice, self._defaults)
         """What guilds remember."""
+        self._starter = Starter(bank, voice, self.guilds)
         self.entrances = Entrances(
             catalog=catalog,
             store=store,
             voice=voice,
             guilds=self.guilds,
             is_greeted=lambda user_id: self.people.choices(user_id).greeted,
-            play=self._start,
+            play=self._starter.start,
         )
         """Sounds for who comes and goes."""
         self.people = People(catalog, store, voice, self.entrances)
@@ -109,11 +101,6 @@ class SoundService:
         self.numbers = Statistics(store, voice, self.guilds)
         """What was played."""
         events.subscribe(self._count)
-        self._last: dict[GuildId, Sound] = {}
-        self._tuned: weakref.WeakSet[Session] = weakref.WeakSet()
-        """The sessions whose volume has been set."""
-        self._refusals: dict[GuildId, str] = {}
-        """Why the last press was not heard, where it was not."""
 
     async def load(self) -> None:
         """Read what guilds and people have set; to be called when the store was opened, or changed by others.
@@ -174,7 +161,7 @@ class SoundService:
         if place is None:
             raise NoVoiceChannelError
         options = self.guilds.options(place.guild_id, sound, given)
-        return await self._start(sound, caller.user_id, place, options)
+        return await self._starter.start(sound, caller.user_id, place, options)
 
     async def random(
         self,
@@ -206,7 +193,7 @@ class SoundService:
             sound = self._pick(sounds, place.guild_id, unplayable)
             options = self.guilds.options(place.guild_id, sound, given)
             try:
-                return await self._start(sound, caller.user_id, place, options)
+                return await self._starter.start(sound, caller.user_id, place, options)
             except UnplayableSoundError:
                 unplayable.add(sound)
                 if len(unplayable) >= min(RANDOM_TRIES, len(sounds)):
@@ -271,9 +258,7 @@ class SoundService:
             raise ValueError(f"volume must be 0 to {MAX_VOLUME:g} percent")
         caller = caller_of(caller)
         guild_id = need_guild(caller, self._voice)
-        session = self._voice.session(guild_id)
-        session.set_volume(percent)
-        self._tuned.add(session)
+        self._starter.set_volume(guild_id, percent)
         if may_manage(caller, guild_id, self._voice):
             await self.guilds.keep(guild_id, volume=float(percent))
 
@@ -341,80 +326,13 @@ class SoundService:
         if guild_id is None:
             return ("You are in no voice channel that the bot can see. Join one, then press a sound.",)
         causes = self._voice.diagnose(caller.user_id, guild_id)
-        if causes:
-            return *causes, *self._silence(status, guild_id)
-        return *self._silence(status, guild_id), *_checked(status)
-
-    def _silence(self, status: Status, guild_id: GuildId) -> Iterator[str]:
-        """Why the bot itself may be silent."""
-        if not status.sound_count:
-            yield "There are no sounds. Whoever runs the bot has to put some into its sounds folder."
-        if self._voice.session(guild_id).volume == 0 or self._defaults.volume == 0:
-            yield "The volume is 0. Turn it up: JEFFBOT_VOLUME, or set_volume."
-        if status.paused:
-            yield "What plays has been paused. Go on with it, or press another sound."
-        elif not status.playing:
-            if refusal := self._refusals.get(guild_id):
-                yield f"The last press was not heard: {refusal}. Put that right, then press again."
-            yield "Nothing is playing. Press a sound."
-            if progress := status.encoding:
-                yield f"Of {progress.total} sounds {progress.done} are prepared. Others may take a moment to begin."
+        volume = min(self._voice.session(guild_id).volume, self._defaults.volume)
+        silent = silence(status, volume=volume, refusal=self._starter.refusals.get(guild_id))
+        return (*causes, *silent) if causes else (*silent, *checked(status))
 
     def _encoding(self) -> Encoding | None:
         progress = self._bank.encoding
         return Encoding(progress.done, progress.total) if progress.done < progress.total else None
-
-    async def _start(self, sound: Sound, user_id: UserId, place: VoicePlace, options: PlayOptions) -> Playback:
-        before = self._last.get(place.guild_id)
-        self._last[place.guild_id] = sound  # before it has begun: presses begin in the order they are made
-        clip = start_now(self._bank.clip(sound), f"jeffbot clip {sound.name}")  # while the channel is joined
-        playback = None
-        try:
-            session = self._voice.session(place.guild_id)
-            self._tune(session, place.guild_id)
-            if self._could_be_native(sound, options, session):
-                playback = await self._played_natively(session, sound, user_id, place, counted=options.counted)
-                if playback:
-                    return playback
-            playback = await session.play(sound, user_id, place, clip, options)
-        except PlaybackError as error:
-            self._refusals[place.guild_id] = str(error).removesuffix(".")
-            raise
-        else:
-            self._refusals.pop(place.guild_id, None)
-            return playback
-        finally:
-            if playback is None and before and self._last[place.guild_id] is sound:
-                self._last[place.guild_id] = before  # refused, or taken back: it was not heard
-            if not clip.cancel() and not clip.cancelled():
-                clip.exception()  # seen: a press that ended otherwise need not have awaited it
-
-    def _tune(self, session: Session, guild_id: GuildId) -> None:
-        """Have a session be as loud as the guild remembers it, unless somebody has said otherwise since."""
-        volume = self.guilds.settings(guild_id).volume
-        if session not in self._tuned and volume is not None:
-            session.set_volume(volume)
-        self._tuned.add(session)
-
-    @staticmethod
-    def _could_be_native(sound: Sound, options: PlayOptions, session: Session) -> bool:
-        """Whether Discord's soundboard would play it as it is asked for: it knows no volume, queue or trim."""
-        if sound.native_id is None or sound.details.trim != WHOLE:
-            return False
-        is_plain = options.factor == 1 and session.volume == 100
-        return is_plain and not (options.mode in (Mode.QUEUE, Mode.NEXT) and session.now_playing is not None)
-
-    async def _played_natively(
-        self, session: Session, sound: Sound, user_id: UserId, place: VoicePlace, *, counted: bool
-    ) -> Playback | None:
-        """Played by Discord's own soundboard, where that has it and the guild prefers it; None: it was not."""
-        if not self.guilds.settings(place.guild_id).native:
-            return None
-        try:
-            return await session.play_native(sound, user_id, place, counted=counted)
-        except NativeSoundboardError as error:
-            logger.info("the bot plays %s itself in guild %d: %s", printable(sound.name), place.guild_id, error)
-            return None
 
     def _place_of(self, caller: Caller) -> VoicePlace:
         place = self._voice.place_of(caller.user_id, caller.guild_id)
@@ -438,7 +356,7 @@ class SoundService:
             self._store.later(Played(playback.sound.id, playback.place.guild_id, user_id, at))
 
     def _pick(self, sounds: Sequence[Sound], guild_id: GuildId, unplayable: Collection[Sound]) -> Sound:
-        last = self._last.get(guild_id)
+        last = self._starter.last.get(guild_id)
         fresh = [sound for sound in sounds if sound not in unplayable] if unplayable else sounds
         if last is None or len(fresh) == 1:
             return secrets.choice(fresh)
@@ -465,15 +383,3 @@ def _given(
     chosen: Any = {name: value for name, value in given.items() if value is not None}
     PlayOptions(**chosen)
     return given
-
-
-def _checked(status: Status) -> Iterator[str]:
-    """What is well, and what to look at oneself, for who hears nothing all the same."""
-    voice = status.voice
-    if status.connected:
-        encrypted = "end-to-end encrypted" if voice.encrypted else "not end-to-end encrypted"
-        yield (
-            f"Voice is well: the bot is with you in {status.channel} and may speak; {voice.packets_sent} packets have "
-            f"left, {voice.packets_late} of them late, {encrypted}, for {voice.listeners} who can listen."
-        )
-        yield OWN_VOLUME
