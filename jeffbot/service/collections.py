@@ -5,7 +5,6 @@ Importing may be interrupted and begun again: what is there already is passed ov
 
 import asyncio
 import contextlib
-import functools
 import itertools
 import logging
 import os
@@ -17,8 +16,6 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from ..community import Audience, Entrance, Moment
 from ..errors import AlreadyExistsError, BadDetailsError, SoundNotFoundError
@@ -184,22 +181,19 @@ class Collections:
         caller = Caller(asker, guild_id, Standing.OPERATOR)
         below, _, name = arrival.path.rpartition("/")
         more: dict[str, Any] = {"created_at": arrival.created_at} if arrival.created_at else {}
-        add = functools.partial(
-            self._library.add,
-            caller,
-            arrival.file,
-            name,
-            below=below,
-            shared=guild_id is None,
-            uploader_id=arrival.uploader_id or SOMEONE,
-            plays=arrival.plays,
-            **more,
-        )
         try:
-            try:
-                sound = await add(details=arrival.details)
-            except BadDetailsError:  # its names are another's here
-                sound = await add(details=msgspec.structs.replace(arrival.details, title="", aliases=()))
+            sound = await self._library.add(
+                caller,
+                arrival.file,
+                name,
+                below=below,
+                shared=guild_id is None,
+                details=arrival.details,
+                namesake=True,
+                uploader_id=arrival.uploader_id or SOMEONE,
+                plays=arrival.plays,
+                **more,
+            )
         except AlreadyExistsError as error:
             await self._keep_people(error.sound_id, arrival, guild_id)
             raise

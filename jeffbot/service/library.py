@@ -123,6 +123,7 @@ class LibraryService:
         shared: bool = False,
         details: Details | None = None,
         twin: bool = False,
+        namesake: bool = False,
         **more: Any,
     ) -> Sound:
         """Take a file into a library: the caller's guild's, or the shared one.
@@ -135,11 +136,13 @@ class LibraryService:
             shared: Into the library of all guilds: for who runs the bot, or the managers of its only guild.
             details: What is said of it.
             twin: Also where the library has the same content already.
+            namesake: Also where another sound is called what is said of this one.
             more: Columns of the store that are known from elsewhere, such as ``created_at`` or another ``uploader_id``.
 
         Raises:
             IngestError: It is no sound, too large, too long; or the folder takes no files.
             AlreadyExistsError: The library has its content.
+            BadDetailsError: Something of the details is not allowed, or is another sound's name.
         """
         caller = caller_of(caller)
         guild_id = None if shared else guild_of(caller, self._voice)
@@ -154,7 +157,8 @@ class LibraryService:
             "length": staged.checked.duration,
             "loudness": staged.checked.loudness,
         }
-        return await self._changes.carry_out(self._place(caller, staged, guild_id, said, known | more, twin=twin))
+        placing = self._place(caller, staged, guild_id, said, known | more, twin=twin, namesake=namesake)
+        return await self._changes.carry_out(placing)
 
     async def _place(
         self,
@@ -165,11 +169,13 @@ class LibraryService:
         known: dict[str, Any],
         *,
         twin: bool,
+        namesake: bool,
     ) -> Sound:
         """Have a checked file in its library; it is gone if that fails."""
         path_of = self._catalog.folder.path_of
         try:
-            self._check_names(said, guild_id)
+            if not namesake:
+                self._check_names(said, guild_id)
             if not twin:
                 await self._refuse_twin(staged.sha256, guild_id)
             staged = await asyncio.to_thread(staged.placed)  # others may have come since

@@ -244,3 +244,14 @@ async def test_folder_of_the_guild(home: Home) -> None:
 
     await home.add(MEMBER, "bell", 550)
     assert home.names == ["bell.wav"]
+
+
+async def test_name_of_another(home: Home) -> None:
+    """What somebody adds takes no name from another sound; what comes with a collection keeps the names it had."""
+    await home.add(OPERATOR, "horn", shared=True)
+    with pytest.raises(BadDetailsError, match="another sound"):
+        await home.add(MEMBER, "loud", 550, details=Details(aliases=("Horn",)))
+    assert home.names == ["horn.wav"]
+
+    kept = await home.add(MEMBER, "loud", 550, details=Details(aliases=("Horn",)), namesake=True)
+    assert kept.details.aliases == ("Horn",)
