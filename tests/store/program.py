@@ -293,8 +293,8 @@ class Hands:
     async def _take_in(self, source: Path, guild_id: GuildId | None, adds: list[Fact]) -> dict[str, Any]:
         self._tell({"adds": adds})
         came = await self._collections.take_in(source, guild_id=guild_id)
-        ids = {(hash_of(sound.file), sound.details.title): sound.id for sound in came.added}
-        return {"ids": [ids.get((add.content or "", add.title)) for add in adds]}
+        ids = {fact("there", hash_of(sound.file), sound.details): sound.id for sound in came.added}
+        return {"ids": [ids.get(add) for add in adds]}  # of two of one content one came
 
     async def _export(self) -> dict[str, Any]:
         file = self._desk / f"export-{self._chance.randrange(3)}.zip"
