@@ -24,4 +24,4 @@ class EventHub[*Event]:
             try:
                 listener(*event)
             except Exception:  # a boundary: other people's code
-                logger.exception("a listener failed at %s", ", ".join(type(part).__name__ for part in event) or "news")
+                logger.exception("the listener %r failed", listener)
