@@ -12,7 +12,7 @@ VENV ?= .venv
 PIP = $(1)/bin/python -m pip --disable-pip-version-check --quiet
 RUN = $(VENV)/bin/python -m
 
-.PHONY: setup peers demo test test-313 test-long lint format bench bench-smoke reliability sounds clean
+.PHONY: setup peers demo test test-313 test-long lint docs contract format bench bench-smoke reliability sounds clean
 .DEFAULT_GOAL := test
 
 # A virtual environment with the package in it: $(call make-venv,python,folder,what is wanted)
@@ -45,7 +45,7 @@ $(VENV)/.tools: $(VENV)/.ready
 
 tests/node/node_modules: tests/node/package.json
 	@if command -v npm >/dev/null 2>&1; then \
-		npm install --prefix tests/node --no-package-lock --no-audit --no-fund --silent && touch $@; fi
+		npm install --prefix tests/node --no-package-lock --ignore-scripts --no-audit --no-fund --silent && touch $@; fi
 
 setup: $(VENV)/.tools
 
@@ -70,6 +70,15 @@ lint: setup
 	@$(RUN) mypy
 	@$(RUN) pyright --pythonpath $(VENV)/bin/python
 
+# docs/api.md, and the exchanges it shows, captured from a run against a real bot
+docs: setup
+	@JEFFBOT_WRITE_EXCHANGES=1 $(RUN) pytest tests/contract/test_exchanges.py
+	@$(RUN) jeffbot.ws.documents docs/api.md
+
+# Takes down what the remote API promises on top of what it did; refuses what would break clients
+contract: setup
+	@PYTHONPATH=tests $(RUN) contract.frozen
+
 format: setup
 	@$(RUN) ruff check --fix .
 	@$(RUN) ruff format .
@@ -85,11 +94,13 @@ bench: $(VENV)/.ready peers
 	@$(VENV)/bin/python benchmarks/local_discord.py
 	@$(VENV)/bin/python benchmarks/plot.py build/press.json docs/press.svg
 	@$(VENV)/bin/python benchmarks/plot.py build/pacing.json docs/pacing.svg
+	@$(VENV)/bin/python benchmarks/remote.py --json build/remote.json
 
 bench-smoke: $(VENV)/.ready
 	@$(VENV)/bin/python benchmarks/press.py --quick
 	@$(VENV)/bin/python benchmarks/pacing.py --quick
 	@$(VENV)/bin/python benchmarks/crowd.py --quick
+	@$(VENV)/bin/python benchmarks/remote.py --quick
 	@$(VENV)/bin/python benchmarks/library.py --sounds 2000
 	@$(VENV)/bin/python benchmarks/local_discord.py --guilds 20 --streams 5 --seconds 1 --joins 5
 

@@ -66,6 +66,9 @@ async def measure(clients: int, rate: float, sounds: int, seconds: float) -> dic
             "JEFFBOT_SOUNDS_DIR": str(folder / "library"),
             "JEFFBOT_DATA_DIR": str(folder / "data"),
             "JEFFBOT_JWT_SECRET": SECRET,
+            "JEFFBOT_REQUEST_RATE": "0",
+            "JEFFBOT_PRESS_RATE": "0",
+            "JEFFBOT_CONNECTIONS_PER_USER": "0",
         }
         async with Sink() as sink, Sandbox(options=Options(gateway_rate_limit=GATEWAY_LIMIT)) as discord:
             use_sink(discord, sink)

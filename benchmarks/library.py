@@ -31,8 +31,8 @@ from jeffbot.library.watching import LOOK_AGAIN
 from jeffbot.models import Details, GuildId, Sound, UserId
 from jeffbot.store.store import Store
 from jeffbot.store.values import File, Played
-from jeffbot.ws import protocol
-from jeffbot.ws.listings import Listings
+from jeffbot.ws.desk import Desk
+from jeffbot.ws.listings import joined
 
 PLAIN = Details()
 REPEATS = 5
@@ -236,6 +236,7 @@ async def measure_start(folder: Path, start: str) -> dict[str, float]:
         if start == "later":
             figures |= await measure_additions(catalog, root)
             figures |= await measure_listing(catalog)
+            figures |= await measure_holds(catalog, root)
     return figures
 
 
@@ -268,14 +269,64 @@ async def measure_additions(catalog: Catalog, root: Path) -> dict[str, float]:
     return {"added file found, median, s": sorted(times)[len(times) // 2], "added file found, max, s": max(times)}
 
 
+async def measure_holds(catalog: Catalog, root: Path) -> dict[str, float]:
+    """CPU of the event loop in one go, at most, while a file is added and guilds see it; without the collector's."""
+    guilds = [GuildId(number) for number in (1, 2, 3)]
+    for guild in guilds:
+        below = root / f"guild-{guild}"
+        below.mkdir()
+        for number in range(1000):
+            (below / f"airhorn {number * 7} own {number}.mp3").write_bytes(b"own")
+    await catalog.scan()
+    gc.collect()
+    gc.disable()
+    figures = {}
+    for words, below in (("a guild's own", root / "guild-1"), ("shared", root)):
+        held = []
+        for number in range(40):
+            file = below / f"airhorn {number} held up.mp3"
+            file.write_bytes(b"held")
+            looking = asyncio.create_task(look_and_see(catalog, file, guilds))
+            held.append(await longest_hold(looking))
+        held.sort()
+        figures[f"{words} file added: event loop held up, p50, ms"] = held[len(held) // 2] * 1000
+        figures[f"{words} file added: event loop held up, max, ms"] = held[-1] * 1000
+    gc.enable()
+    return figures
+
+
+async def look_and_see(catalog: Catalog, file: Path, guilds: Iterable[GuildId]) -> None:
+    """Take in a file, and see it as each guild does."""
+    await catalog.look([str(file)])
+    for guild in guilds:
+        await asyncio.sleep(0)
+        assert catalog.sounds(guild)[catalog.count(guild) // 2] is not None
+        await asyncio.sleep(0)
+        assert catalog.named(file.name, guild) or guild > 1
+        await asyncio.sleep(0)
+        catalog.search("hold up", LIMIT, guild)
+
+
+async def longest_hold(task: "asyncio.Task[None]") -> float:
+    """Seconds of CPU between two turns of the event loop, at most, until the task is done."""
+    longest, before = 0.0, time.thread_time()
+    while not task.done():
+        await asyncio.sleep(0)
+        now = time.thread_time()
+        longest, before = max(longest, now - before), now
+    await task
+    return longest
+
+
 async def measure_listing(catalog: Catalog) -> dict[str, float]:
-    """What a reply with all sounds costs: once per change in a thread, and for each client in the event loop."""
+    """What a reply with all sounds costs: once per change, and for each client; both in a thread."""
     service: Any = ListingOf(catalog)
+    unused: Any = None
     started = time.perf_counter()
-    encoded = await Listings(service).whole(catalog.sounds())
+    whole = await Desk(service=service, tokens=unused, uploads=unused).listings.whole(catalog.sounds())
     figures = {"listing encoded in a thread, s": time.perf_counter() - started}
     started = time.perf_counter()
-    reply = protocol.encode(protocol.Listing(sounds=encoded, count=len(catalog.sounds())))
+    reply = await joined(whole)
     figures["listing put into a reply, ms"] = (time.perf_counter() - started) * 1000
     return figures | {"listing, MiB": len(reply) / (1 << 20)}
 

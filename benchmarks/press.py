@@ -258,6 +258,9 @@ async def measured(subject: Subject, folder: Path) -> AsyncIterator[tuple[Measur
             "JEFFBOT_SOUNDS_DIR": str(tones),
             "JEFFBOT_DATA_DIR": str(data),
             "JEFFBOT_JWT_SECRET": SECRET,
+            "JEFFBOT_REQUEST_RATE": "0",
+            "JEFFBOT_PRESS_RATE": "0",
+            "JEFFBOT_CONNECTIONS_PER_USER": "0",
         }
 
         def hear() -> list[Packet]:

@@ -12,26 +12,30 @@ import nextcord
 
 from .audio.bank import SoundBank
 from .audio.loudness import Level
-from .errors import FFmpegMissingError, LibopusMissingError, StoreError
+from .errors import FFmpegMissingError, LibopusMissingError, StoreError, UnloadedError
 from .events import EventHub
 from .keeping import files_of
 from .library.catalog import Catalog
 from .models import PlayOptions, Seconds, Sound
-from .playback import PlaybackEvent
+from .news import News
 from .service import SoundService
 from .settings import Settings
-from .store.store import Store
+from .store.store import FILE_NAME, Store
 from .store.values import Kept, Measured
 from .voice.switchboard import Switchboard
+from .ws.access import read_access
 from .ws.secret import Secret
 
 if TYPE_CHECKING:
+    from .ws.auth import Identity, Tokens
     from .ws.server import Server
 
 logger = logging.getLogger(__name__)
 
 SETTLE_EVERY: Seconds = 3600.0
 """How often the library is put in order: the bin emptied of what is too old."""
+REVOKED_WITHIN: Seconds = 5.0
+"""How long the remote control waits at its start to know which tokens are revoked."""
 
 
 class Soundboard:
@@ -39,12 +43,15 @@ class Soundboard:
 
     Raises:
         FFmpegMissingError: There is no ffmpeg on this machine.
+        SettingsError: A setting of the remote control is not understood, or its certificate cannot be used.
     """
 
     def __init__(self, client: nextcord.Client, settings: Settings, secret: Secret) -> None:
         self._settings = settings
         self._secret = secret
+        self._access = read_access(settings)
         self._store = Store(settings.data_dir, audit_days=settings.audit_days, plays_days=settings.plays_days)
+        self._has_history = (settings.data_dir / FILE_NAME).exists()
         self._store_changed = asyncio.Event()
         self._store.subscribe(self._store_changed.set)
         self._bank = SoundBank.of(settings)
@@ -52,7 +59,7 @@ class Soundboard:
         self._catalog = Catalog(settings.sounds_dir, self._store, self._recall)
         self._library_changed = asyncio.Event()
         self._catalog.subscribe(self._library_changed.set)
-        events = EventHub[PlaybackEvent]()
+        events = EventHub[News]()
         self.voice = Switchboard(
             client,
             events.publish,
@@ -73,7 +80,9 @@ class Soundboard:
 
     async def run(self, until: asyncio.Event) -> None:
         """Serve until the event is set; then everything it started has ended."""
-        self._serving: asyncio.Future[Server] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._serving: asyncio.Future[Server] = loop.create_future()
+        self._tokens: asyncio.Future[Tokens] = loop.create_future()
         self._began.set()
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(self._store)
@@ -89,6 +98,7 @@ class Soundboard:
                 tasks.create_task(_in_thread(_preload), name="jeffbot preload"),
             ]
             stack.callback(self._serving.cancel)
+            stack.callback(self._tokens.cancel)
             stack.callback(self.service.entrances.close)
             stack.push_async_callback(self.service.wait_changed)
             await until.wait()
@@ -105,19 +115,36 @@ class Soundboard:
         await self._began.wait()
         return await asyncio.shield(self._serving)
 
-    def _build_server(self) -> "Server":
-        """Build the remote control; in a thread, for what it imports takes a tenth of a second."""
-        from .ws.actions import Actions  # noqa: PLC0415
-        from .ws.auth import Tokens  # noqa: PLC0415
-        from .ws.server import Server  # noqa: PLC0415
+    async def wait_tokens(self) -> "Tokens":
+        """What makes and checks tokens, as soon as it is there.
 
-        settings = self._settings
-        return Server(
-            Actions(self.service),
-            Tokens(self._secret.text, hours=settings.token_hours),
-            host=settings.ws_host,
-            port=settings.ws_port,
-            auth_timeout=settings.auth_timeout,
+        Raises:
+            UnloadedError: The soundboard ended first.
+        """
+        await self._began.wait()
+        try:
+            return await asyncio.shield(self._tokens)
+        except asyncio.CancelledError:
+            if self._tokens.cancelled():
+                raise UnloadedError from None
+            raise
+
+    def _build_remote(self) -> "tuple[Tokens, Server]":
+        """Build the remote control; in a thread, for what it imports takes a tenth of a second."""
+        from .ws.auth import Tokens  # noqa: PLC0415
+
+        hours = self._settings.token_hours
+        tokens = Tokens(self._secret.accepted, hours=hours, is_revoked=self._is_revoked)
+        return tokens, self._build_server(tokens)
+
+    def _is_revoked(self, identity: "Identity") -> bool:
+        return self.service.revocations.is_revoked(identity.user_id, identity.token_id, identity.issued_at)
+
+    def _build_server(self, tokens: "Tokens") -> "Server":
+        from .ws.building import build_server  # noqa: PLC0415
+
+        return build_server(
+            self.service, self._bank, self.voice, tokens=tokens, access=self._access, settings=self._settings
         )
 
     def _recall(self, kept: Kept) -> None:
@@ -175,7 +202,11 @@ class Soundboard:
 
     async def _serve(self) -> None:
         settings = self._settings
-        server = await _in_thread(self._build_server)
+        tokens, server = await _in_thread(self._build_remote)
+        self._tokens.set_result(tokens)
+        if self._has_history:  # else nothing can have been revoked
+            with contextlib.suppress(StoreError, TimeoutError):  # they are known as soon as the store can be read
+                await asyncio.wait_for(self.service.revocations.load(), REVOKED_WITHIN)
         try:
             async with server:
                 self._serving.set_result(server)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from .models import GuildId, Mode, Retrigger, Seconds, UserId
+from .models import ChannelId, GuildId, Mode, Retrigger, Seconds, UserId
 
 DAYS = 7
 HOURS = 24
@@ -127,3 +127,42 @@ class Heard(NamedTuple):
     user_id: UserId | None
     at: float
     """Seconds since the epoch."""
+
+
+class Membership(NamedTuple):
+    """What someone may do in a guild they are a member of."""
+
+    guild_id: GuildId
+    manages: bool
+    """Whether they own it, or hold Administrator or Manage Server (Discord: Permissions)."""
+    role_ids: frozenset[int]
+    """Without that of everyone."""
+
+
+class Person(NamedTuple):
+    """Someone in a voice channel."""
+
+    user_id: UserId
+    name: str
+    """As it is shown in that guild."""
+
+
+class ChannelView(NamedTuple):
+    """A voice or stage channel that someone may see and connect to."""
+
+    id: ChannelId
+    name: str
+    members: tuple[Person, ...]
+    """Who is in it, the bot included, by name."""
+
+
+class GuildView(NamedTuple):
+    """A guild that someone shares with the bot."""
+
+    id: GuildId
+    name: str
+    icon: str | None
+    """The URL of its picture; None: it has none."""
+    membership: Membership
+    channels: tuple[ChannelView, ...]
+    """In Discord's order."""

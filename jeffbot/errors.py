@@ -12,6 +12,9 @@ Inner layers raise; each door translates once: the WebSocket replies ``code`` an
     ├── ForbiddenError          forbidden
     ├── BadDetailsError         invalid_field
     ├── AlreadyExistsError      already_exists
+    ├── TargetNotFoundError     target_not_found
+    ├── RateLimitedError        rate_limited
+    ├── BusyError               busy
     ├── StoreError
     └── PlaybackError           the action's own: play_error, random_error
         ├── UnplayableSoundError
@@ -23,7 +26,7 @@ Inner layers raise; each door translates once: the WebSocket replies ``code`` an
         ├── PlaybackCancelledError
         ├── PlaybackTimeoutError
         ├── QueueFullError
-        ├── NotPlayingError
+        ├── NotPlayingError     not_playing
         └── UnloadedError
     SettingsError
     ├── CommandClashError
@@ -31,7 +34,6 @@ Inner layers raise; each door translates once: the WebSocket replies ``code`` an
 """
 
 import enum
-from typing import ClassVar
 
 
 class ErrorCode(enum.StrEnum):
@@ -49,6 +51,17 @@ class ErrorCode(enum.StrEnum):
     INVALID_FIELD = "invalid_field"  # of those that the first protocol did not have
     FORBIDDEN = "forbidden"
     ALREADY_EXISTS = "already_exists"
+    RATE_LIMITED = "rate_limited"
+    BUSY = "busy"  # too much at once
+    TARGET_NOT_FOUND = "target_not_found"  # no such guild or channel, or not theirs to act on
+    NOT_PLAYING = "not_playing"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_MEDIA = "unsupported_media"  # no sound, or none that can be played
+    TIMEOUT = "timeout"  # HTTP: a body that did not come
+    SHUTTING_DOWN = "shutting_down"  # HTTP, as the next three
+    AUTH_TIMEOUT = "auth_timeout"
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - no password
+    UNSUPPORTED_PROTOCOL = "unsupported_protocol"
     SOUND_NOT_FOUND = "sound_not_found"
     NO_VOICE_CHANNEL = "no_voice_channel"
     NO_SOUNDS = "no_sounds"
@@ -73,7 +86,15 @@ def printable(text: str, limit: int = MAX_NAME) -> str:
 class SoundboardError(Exception):
     """Something a person asked for cannot be done; ``str(error)`` is the sentence for that person."""
 
-    code: ClassVar[ErrorCode | None] = None  # None: the code of the action that failed, such as play_error
+    code: ErrorCode | None = None
+    """None: the code of the action that failed, such as ``play_error``."""
+    retry_after: float | None = None
+    """After how many seconds it may be tried again, where that is known."""
+
+    @property
+    def details(self) -> dict[str, str]:
+        """What programs may want to know beside the code."""
+        return {}
 
 
 class SoundNotFoundError(SoundboardError):
@@ -108,6 +129,31 @@ class ForbiddenError(SoundboardError):
     """Someone asked for what is for others to do; the sentence says for whom."""
 
     code = ErrorCode.FORBIDDEN
+
+
+class TargetNotFoundError(SoundboardError):
+    """A guild or voice channel is none of the bot's, or not theirs to act on: the same words for both."""
+
+    code = ErrorCode.TARGET_NOT_FOUND
+
+    def __init__(self) -> None:
+        super().__init__("There is no such server or voice channel for you here; join its voice channel first")
+
+
+class RateLimitedError(SoundboardError):
+    """Someone asks more often than the limits allow."""
+
+    code = ErrorCode.RATE_LIMITED
+
+    def __init__(self, retry_after: float, what: str = "requests") -> None:
+        super().__init__(f"Too many {what}; try again in {retry_after:.1f} s")
+        self.retry_after = retry_after
+
+
+class BusyError(SoundboardError):
+    """Too much is under way at once; the sentence says of what."""
+
+    code = ErrorCode.BUSY
 
 
 class BadDetailsError(SoundboardError):
@@ -206,6 +252,8 @@ class QueueFullError(PlaybackError):
 
 class NotPlayingError(PlaybackError):
     """There is nothing to skip, pause or go on with."""
+
+    code = ErrorCode.NOT_PLAYING
 
     def __init__(self) -> None:
         super().__init__("Nothing is playing")

@@ -44,6 +44,12 @@ class Caller:
     guild_id: GuildId | None = None
     """The one guild they may act on; None: whichever they are in voice in."""
     standing: Standing = Standing.MEMBER
+    channel_id: ChannelId | None = None
+    """The voice channel of that guild they want to be heard in; None: the one they are in."""
+    token_id: str | None = None
+    """The ``jti`` of the token they came with; None: it has none, or they came by Discord. For the audit."""
+    address: str | None = None
+    """The network address they came from, likewise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .models import EndReason, Seconds, Sound, UserId, VoicePlace, VoiceReport
+from .models import EndReason, GuildId, Seconds, Sound, UserId, VoicePlace, VoiceReport
 
 
 class Playback:
@@ -80,6 +80,8 @@ class Encoding:
 class Status:
     """What the bot does in the caller's guild."""
 
+    guild_id: GuildId | None
+    """None: it cannot be told."""
     connected: bool
     channel: str | None
     now_playing: Playback | None
@@ -92,6 +94,8 @@ class Status:
     sound_count: int
     server_time: float
     """Seconds since the epoch."""
+    volume: float
+    """How loud all is, percent."""
     voice: VoiceReport
     """How the voice connection is."""
 

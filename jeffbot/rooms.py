@@ -1,10 +1,11 @@
 """What the service needs from the rooms below it."""
 
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Collection, Coroutine
 from typing import Any, Protocol
 
 from .audio.clip import Clip
-from .models import GuildId, NativeSound, PlayOptions, Seconds, Sound, UserId, VoicePlace, VoiceReport
+from .community import GuildView, Membership
+from .models import ChannelId, GuildId, NativeSound, PlayOptions, Seconds, Sound, UserId, VoicePlace, VoiceReport
 from .playback import Playback
 
 
@@ -86,8 +87,8 @@ class Session(Protocol):
         """Deafen itself, or no more, as the guild has it now."""
         ...
 
-    def stop(self, playback_id: str | None = None) -> None:
-        """End one sound; or all, and what waits to begin."""
+    def stop(self, playback_id: str | None = None, user_id: UserId | None = None) -> None:
+        """End one sound; or all, and what waits to begin; or what one user pressed alone."""
         ...
 
     def skip(self) -> bool:
@@ -120,6 +121,25 @@ class Native(Protocol):
         ...
 
 
+class Members(Protocol):
+    """Who is a member of the bot's guilds."""
+
+    def known(self, user_id: UserId, guild_id: GuildId) -> Membership | None:
+        """What someone may do in a guild, as far as that is known without asking Discord; None: it is not."""
+        ...
+
+    async def of(self, user_id: UserId, guild_id: GuildId) -> Membership | None:
+        """What someone may do in a guild, at most a minute old; None: no member, or none of the bot's guilds.
+
+        Raises a SoundboardError where Discord does not tell.
+        """
+        ...
+
+    async def guilds(self, user_id: UserId) -> tuple[GuildView, ...]:
+        """The guilds that someone shares with the bot; those about which Discord does not tell are left out."""
+        ...
+
+
 class Voice(Protocol):
     """Who is where, and the guilds' sessions."""
 
@@ -128,8 +148,29 @@ class Voice(Protocol):
         """Discord's own soundboard."""
         ...
 
+    @property
+    def members(self) -> Members:
+        """Who is a member of which guild."""
+        ...
+
     def place_of(self, user_id: UserId, guild_id: GuildId | None) -> VoicePlace | None:
         """The voice channel a user is in, in that guild or in any."""
+        ...
+
+    def users_in(self, guild_id: GuildId) -> Collection[UserId]:
+        """Who is in a voice channel of a guild, at this moment; O(1) to get."""
+        ...
+
+    def channel(self, channel_id: ChannelId) -> VoicePlace | None:
+        """A voice channel of the bot's guilds."""
+        ...
+
+    def may_join(self, user_id: UserId, channel_id: ChannelId) -> bool:
+        """Whether a user who is in voice in a guild may join another voice channel of it."""
+        ...
+
+    def has_guild(self, guild_id: GuildId) -> bool:
+        """Whether the bot is in a guild."""
         ...
 
     def session(self, guild_id: GuildId) -> Session:

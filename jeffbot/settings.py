@@ -21,6 +21,8 @@ MIN_SECRET_BYTES = 32
 """HS256 wants a key no shorter than its hash (RFC 7518, section 3.2)."""
 _COMMAND_NAME = re.compile(r"[-_\w]{1,32}")  # Discord: Application Commands, "Application Command Naming"
 
+_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/\-]*)?")
+
 type Reader = Callable[[Any], Any]
 
 
@@ -85,6 +87,13 @@ def _is_utf8(text: str) -> bool:
     return text == text.encode(errors="ignore").decode()
 
 
+def _url(value: Any) -> str:
+    text = _text(value)
+    if text and not _URL.fullmatch(text):
+        raise ValueError("an address such as https://sounds.example.org")
+    return text.rstrip("/")
+
+
 def _command_group(value: Any) -> str:
     name = _text(value)
     if name and (not _COMMAND_NAME.fullmatch(name) or name != name.lower()):
@@ -110,10 +119,41 @@ class Settings:
     """Port of the remote control; 0 takes any free one."""
     jwt_secret: str | None = _setting(None, _secret, secret=True)
     """Key of the tokens, at least 32 bytes. None: one is made on first start and kept in ``data_dir``."""
+    jwt_secret_previous: str | None = _setting(None, _secret, secret=True)
+    """The key before it, whose tokens are still accepted; for changing the key without locking anybody out."""
     token_hours: float = _setting(24.0, _number(float, 1 / 60, 24 * 366))
     """How long a new token is good, hours."""
     auth_timeout: float = _setting(30.0, _number(float, 0.1, 3600))
     """Within how many seconds a remote client must authenticate."""
+    public_url: str = _setting("", _url)
+    """Where clients reach the remote control, as behind a reverse proxy: https://sounds.example.org. Empty: as they
+    say themselves."""
+    allowed_origins: str = _setting("", _text)
+    """Pages of other sites that may use it, separated by commas: https://dashboard.example.org."""
+    trusted_proxies: str = _setting("", _text)
+    """Addresses or networks of reverse proxies, separated by commas, whose ``X-Forwarded-*`` is believed."""
+    tls_cert: Path | None = _setting(None, _path)
+    """Certificate chain for TLS, a PEM file; None: none, or the reverse proxy has it."""
+    tls_key: Path | None = _setting(None, _path)
+    """Its key, a PEM file."""
+    request_rate: float = _setting(20.0, _number(float, 0, 1e6))
+    """Requests a second of one connection, and of one user over all of them; 0: any number."""
+    request_burst: int = _setting(40, _number(int, 1, 1_000_000))
+    """So many of them at once after a rest."""
+    press_rate: float = _setting(2.0, _number(float, 0, 1e6))
+    """Likewise, those that start a sound (``play``, ``random``, ``skip``); 0: any number."""
+    press_burst: int = _setting(5, _number(int, 1, 1_000_000))
+    """So many of them at once after a rest."""
+    failed_authentications: float = _setting(5.0, _number(float, 0, 1e6))
+    """Failed authentications a minute from one address, IPv6 by /64; 0: any number."""
+    refusals: int = _setting(100, _number(int, 0, 1_000_000))
+    """After how many refused requests within 10 s a connection is closed; 0: never."""
+    connections: int = _setting(12_000, _number(int, 0, 1_000_000))
+    """Connections at once; 0: any number."""
+    connections_per_user: int = _setting(10, _number(int, 0, 1_000_000))
+    """Those of one user; 0: any number."""
+    connections_per_address: int = _setting(1000, _number(int, 0, 1_000_000))
+    """Those from one address, IPv6 by /64; 0: any number."""
     play_timeout: float = _setting(10.0, _number(float, 0.1, 120))
     """Within how many seconds of a press its sound must begin, joining the channel included."""
     mode: Mode = _setting(Mode.REPLACE, _choice(Mode))

@@ -3,18 +3,24 @@
 import gc
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
 from nextcord.ext import commands
 
+from contract.validating import Validator
 from jeffbot.client import RemoteClient
 from jeffbot.sandbox import Sandbox
 from jeffbot.sandbox.nextcord_host import make_bot, running
 from jeffbot.store.database import Database
 from jeffbot.store.store import FILE_NAME
+from jeffbot.ws import http, uploads
+from jeffbot.ws.outbox import Outbox
+from jeffbot.ws.replies import Reply
 from staging import COMMANDS, EXTENSION, SECRET, TONES, MakeStage, Stage, write_tone
 
 pytest_plugins = ["jeffbot.sandbox.testing", "workers"]
@@ -26,6 +32,40 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in os.environ if name.startswith("JEFFBOT_") and name != "JEFFBOT_TEST_ALL"]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def _sent() -> Iterator[list[str]]:
+    """Holds every message that a server of the remote control sends against its documents; what is wrong is listed."""
+    validator, problems = Validator(), list[str]()
+    put, respond = Outbox._put, http.respond
+
+    def check(data: bytes) -> None:
+        if problem := validator.check(data):
+            problems.append(problem)
+
+    def checked_put(outbox: Outbox, item: Any) -> None:
+        check(item.data)
+        put(outbox, item)
+
+    def checked_respond(reply: Reply, body: bytes) -> web.Response:
+        check(body)
+        return respond(reply, body)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Outbox, "_put", checked_put)
+        for module in (http, uploads):
+            patch.setattr(module, "respond", checked_respond)
+        yield problems
+
+
+@pytest.fixture(autouse=True)
+def _only_what_is_documented(_sent: list[str]) -> Iterator[None]:
+    """What the server sends is what its documents say."""
+    yield
+    problems = [*_sent]
+    _sent.clear()
+    assert not problems
 
 
 @pytest.fixture(scope="session")
@@ -61,13 +101,15 @@ def data_dir(tmp_path: Path, encoded: Path) -> Path:
 
 @pytest.fixture
 def extras(sounds_dir: Path, data_dir: Path) -> dict[str, object]:
-    """Settings for a soundboard on a free port of the loopback interface."""
+    """Settings for a soundboard on a free port of the loopback interface, without limits."""
     return {
         "sounds_dir": sounds_dir,
         "data_dir": data_dir,
         "ws_host": "127.0.0.1",
         "ws_port": 0,
         "jwt_secret": SECRET,
+        "request_rate": 0,
+        "press_rate": 0,
     }
 
 

@@ -59,6 +59,7 @@ class FakeCatalog:
         self.there = tuple(make_sound(name) for name in names)
         self.ready = asyncio.Event()
         self.ready.set()
+        self.changes = EventHub[Any]()
 
     async def wait_ready(self) -> None:
         await self.ready.wait()
@@ -147,7 +148,7 @@ class FakeSession:
     async def refresh(self) -> None:
         pass
 
-    def stop(self, playback_id: str | None = None) -> None:
+    def stop(self, playback_id: str | None = None, _user_id: UserId | None = None) -> None:
         if self.now_playing and playback_id in (None, self.now_playing.id):
             self.now_playing = None
         self.stops += 1
@@ -205,11 +206,12 @@ class Rooms:
         self.store = FakeStore()
         catalog: Any = self.catalog
         store: Any = self.store
+        voice: Any = self.voice
         nothing: Any = None
         self.service = SoundService(
             catalog=catalog,
             bank=self.bank,
-            voice=self.voice,
+            voice=voice,
             store=store,
             events=EventHub(),
             files=Files(nothing, nothing, Path("nowhere")),

@@ -11,6 +11,8 @@ from jeffbot.playback import Encoding, Playback, Status
 CAVE = VoicePlace(GuildId(81), ChannelId(810), "the_cave")
 DRUMS = Playback(Sound("drums.mp3", "drums.mp3", "/nowhere", 1, 1), UserId(1), CAVE)
 IDLE: dict[str, Any] = {
+    "guild_id": None,
+    "volume": 100.0,
     "connected": True,
     "channel": "the_cave",
     "now_playing": None,

@@ -187,6 +187,15 @@ class SoundBank:
         """
         return self._held(sound) or await self._soonest(self._job(sound), sound)
 
+    async def whole(self, sound: Sound) -> Clip:
+        """The sound's complete clip; one that has to be encoded is waited for. Cancelling takes nothing from others.
+
+        Raises:
+            UnplayableSoundError: As for :meth:`clip`.
+        """
+        held = self._held(sound)
+        return held if held and held.complete else await asyncio.shield(self._job(sound).clip)
+
     async def prepare(self, sounds: Iterable[Sound]) -> Progress:
         """Encode ahead all sounds not yet encoded, ``encoders`` at a time, and hold as many as memory allows, in order.
 

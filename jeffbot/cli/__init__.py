@@ -2,24 +2,18 @@
 
 import asyncio
 import logging
-import queue
 import sys
-import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import aiohttp
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from .. import __version__
-from ..client import DEFAULT_URL, ConnectionEndedError, RemoteClient, RemoteError
 from ..errors import SettingsError
-from ..ws import auth
-from . import collections, people, sounds
+from . import collections, people, sounds, talk, tokens
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -29,14 +23,14 @@ app.command("import")(collections.import_)
 app.add_typer(sounds.app, name="sounds")
 for command in (
     *(collections.export, collections.backup, collections.restore),
-    *(people.stats, people.settings, people.entrance, people.audit),
+    *(people.stats, people.settings, people.entrance, people.audit, talk.client),
 ):
     app.command()(command)
 app.add_typer(people.privacy, name="privacy")
+app.add_typer(tokens.app, name="token")
 console = Console(highlight=False)
 
 LEVELS = {"levelled": "levelled", "peak": "at their peak limit", "short": "too short to have a loudness"}
-HELP = "list · play <filename> · random · stop · status · diagnose · quit"
 
 
 @app.callback(invoke_without_command=True)
@@ -45,12 +39,6 @@ def root(version: Annotated[bool, typer.Option("--version", help="Show the versi
     if version:
         console.print(f"jeffbot {__version__}")
         raise typer.Exit
-
-
-@app.command()
-def token(discord_user_id: Annotated[str, typer.Argument(help="Whose presses they are.")]) -> None:
-    """Make a token for the remote control; it is printed alone on stdout."""
-    raise typer.Exit(auth.main([discord_user_id]))
 
 
 @app.command()
@@ -140,125 +128,6 @@ async def _encode(settings: "Settings") -> int:
     for error in progress.refused:
         console.print(f"[red]refused:[/] {escape(str(error))}")
     return 1 if progress.refused else 0
-
-
-@app.command()
-def client(
-    user: Annotated[
-        str | None, typer.Argument(help="Your Discord user id: a token is made with the local secret.")
-    ] = None,
-    token: Annotated[str | None, typer.Option(envvar="JEFFBOT_TOKEN", help="A token.")] = None,
-    url: Annotated[str, typer.Option(help="Where the remote control is.")] = DEFAULT_URL,
-) -> None:
-    """Talk to a soundboard: list, play <filename>, random, stop, status, diagnose, quit."""
-    try:
-        held = token or (auth.generate_token(user) if user else None)
-        if held is None:
-            raise typer.BadParameter("give your Discord user id, or --token, or JEFFBOT_TOKEN")
-        sys.exit(asyncio.run(_talk(url, held)))
-    except (aiohttp.ClientError, RemoteError, ConnectionEndedError, ValueError, OSError) as error:
-        console.print(f"[red]error:[/] {escape(str(error))}")
-        if isinstance(error, aiohttp.ClientConnectorError):
-            console.print("Is the bot running, and its remote control listening there?")
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-async def _talk(url: str, held: str) -> int:
-    async with RemoteClient(url, held) as remote:
-        assert remote.ended is not None  # noqa: S101 - it is connected
-        console.print(f"Connected. {HELP}")
-        lines = _lines_of_stdin()
-        while True:
-            line = asyncio.ensure_future(lines())
-            either: list[asyncio.Future[Any]] = [line, remote.ended]
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not line.done():
-                line.cancel()
-                raise remote.ended.result()
-            words = (line.result() or "quit").split(maxsplit=1)
-            if words == ["quit"]:
-                return 0
-            if words:
-                await _do(remote, words[0], words[1].strip() if len(words) > 1 else "")
-
-
-async def _do(remote: RemoteClient, verb: str, rest: str) -> None:
-    verbs: dict[str, Callable[[], Awaitable[str]]] = {
-        "list": lambda: _list(remote),
-        "play": lambda: _play(remote, rest),
-        "random": lambda: _random(remote),
-        "stop": lambda: _stop(remote),
-        "status": lambda: _status(remote),
-        "diagnose": lambda: _diagnose(remote),
-    }
-    try:
-        console.print(await verbs[verb]() if verb in verbs else HELP)
-    except RemoteError as error:
-        console.print(f"[red]{error.code}:[/] {escape(str(error))}")
-
-
-async def _list(remote: RemoteClient) -> str:
-    sounds = await remote.sounds()
-    return "\n".join([*(escape(sound.name) for sound in sounds), f"{len(sounds)} sounds"])
-
-
-async def _play(remote: RemoteClient, filename: str) -> str:
-    playing = await remote.play(filename)
-    return f"playing {escape(playing.title)} in {escape(playing.channel)}"
-
-
-async def _random(remote: RemoteClient) -> str:
-    playing = await remote.random()
-    return f"playing {escape(playing.title)} in {escape(playing.channel)}"
-
-
-async def _stop(remote: RemoteClient) -> str:
-    await remote.stop()
-    return "stopped"
-
-
-async def _diagnose(remote: RemoteClient) -> str:
-    return "\n".join(map(escape, await remote.diagnose()))
-
-
-async def _status(remote: RemoteClient) -> str:
-    status = await remote.status()
-    now = status.now_playing
-    length = "?" if now is None or now.duration is None else f"{now.duration:.1f}"
-    playing = f"playing {escape(now.title)}, {now.position:.1f} of {length} s" if now else "playing nothing"
-    place = f"in {escape(status.channel)}" if status.channel else "in no channel"
-    return f"{place}, {playing}, {status.sound_count} sounds"
-
-
-def _lines_of_stdin() -> Callable[[], Awaitable[str | None]]:
-    """Reads lines without blocking the loop; None at the end. Its thread does not keep the program alive."""
-    asked: queue.SimpleQueue[asyncio.Future[str | None]] = queue.SimpleQueue()
-    loop = asyncio.get_running_loop()
-
-    def read() -> None:
-        while True:
-            answer = asked.get()
-            try:
-                line = input("> " if sys.stdin.isatty() else "")
-            except EOFError:
-                line = None
-            loop.call_soon_threadsafe(_settle, answer, line)
-
-    threading.Thread(target=read, name="stdin", daemon=True).start()
-
-    async def next_line() -> str | None:
-        answer: asyncio.Future[str | None] = loop.create_future()
-        asked.put(answer)
-        return await answer
-
-    return next_line
-
-
-def _settle(answer: "asyncio.Future[str | None]", line: str | None) -> None:
-    if not answer.done():
-        answer.set_result(line)
 
 
 def main() -> None:

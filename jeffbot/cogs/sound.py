@@ -13,7 +13,7 @@ import nextcord
 from nextcord.ext import commands
 
 from jeffbot.app import Soundboard
-from jeffbot.cogs import wording
+from jeffbot.cogs import remote, wording
 from jeffbot.errors import SoundboardError, SoundNotFoundError
 from jeffbot.host import (
     check_host,
@@ -70,6 +70,7 @@ class SoundCog(commands.Cog, name="Sound"):
 
     def __init__(self, bot: commands.Bot, settings: Settings) -> None:
         self._bot = bot
+        self._settings = settings
         self._memory = memory_of(bot)
         self._soundboard = Soundboard(bot, settings, load_secret(settings))
         self._unloading = asyncio.Event()
@@ -169,6 +170,7 @@ class SoundCog(commands.Cog, name="Sound"):
             ("sounds", "Show the sounds there are", SoundCog._sounds),
             ("status", "Show what the soundboard is doing", SoundCog._status),
             ("diagnose", "Find out why you hear nothing", SoundCog._diagnose),
+            ("remote", "Play from elsewhere: an address and a token of your own", SoundCog._remote),
         ]
         if not group:
             return [self._command(name, text, callback) for name, text, callback in described]
@@ -248,6 +250,22 @@ class SoundCog(commands.Cog, name="Sound"):
         async def show() -> str:
             await self.service.wait_ready()
             return wording.listed(self.service.diagnose(_caller(interaction)))
+
+        await _answer(interaction, show())
+
+    async def _remote(
+        self,
+        interaction: Interaction,
+        revoke: bool = nextcord.SlashOption(  # noqa: FBT001 - an option of the command
+            description="Make every token of yours worthless instead", required=False, default=False
+        ),
+    ) -> None:
+        async def show() -> str:
+            caller = _caller(interaction)
+            if revoke:
+                await self.service.revocations.revoke_user(caller, caller.user_id)
+                return remote.REVOKED
+            return await remote.invitation(self._soundboard, self._settings, caller.user_id)
 
         await _answer(interaction, show())
 

@@ -1,113 +1,176 @@
-"""Everything in one zip: the database, and every file of the sounds folder. All of it blocks: O(bytes)."""
+"""Everything in one zip: the database, and every file of the sounds folder and the bin. All of it blocks: O(bytes)."""
 
 import contextlib
 import itertools
 import os
+import re
 import shutil
 import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath, PurePosixPath
+from typing import NamedTuple
 
 from ..errors import StoreError
 from ..files import open_regular, sync
 from ..store.store import FILE_NAME as DATABASE
 from .archive import MAX_RATIO, UNREADABLE
+from .bin import Bin
 from .folder import SoundsFolder, is_sound
 from .ingest import disk_trouble, remove, unfinished
 from .layouts import CollectionError
 
 SOUNDS = "sounds/"
+BIN = "bin/"
+"""What the names of files in a backup begin with."""
 _PIECE_BYTES = 1 << 20
 _FREE_BYTES = 64 << 20
 """What is left free on the disk."""
 _ROOM_BYTES = 64 << 20
 """What a backup may unpack to whatever its size, beside ``MAX_RATIO`` bytes for each of its own."""
+_IN_BIN = re.compile(rf"{BIN}[1-9][0-9]{{0,18}}\.[a-z0-9]+")
+"""A sound's number, as SQLite has them in 64 bits, and the file's extension."""
 type Tell = Callable[[int, int], object]
 """Told how many of how many files are done."""
 
 
-def pack(destination: Path, sounds: Path, database: Path, tell: Tell = lambda *_: None) -> int:
+class Places(NamedTuple):
+    """Where what a backup holds is on this machine."""
+
+    sounds: Path
+    """The sounds folder."""
+    bin: Bin
+    database: Path
+    """A copy of the database, or where one is put."""
+
+    def file(self, name: str) -> Path:
+        """Where what has a name in a backup belongs."""
+        folder, _, place = name.partition("/")
+        return Path(self.bin.folder if f"{folder}/" == BIN else self.sounds, place)
+
+    def live(self) -> dict[str, Path]:
+        """The files of the sounds folder, by their names in a backup.
+
+        Raises:
+            CollectionError: It cannot be read.
+        """
+        try:
+            files = [*SoundsFolder(self.sounds).walk()]
+        except OSError as error:
+            raise CollectionError(f"The sounds folder cannot be read ({error.strerror})") from error
+        return {name: self.file(name) for name in (SOUNDS + _place(file.guild_id, file.path) for file in files)}
+
+    def deleted(self) -> dict[str, Path]:
+        """The files of the bin, by their names in a backup.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        return {BIN + file.name: file for file in self.bin.ids().values()}
+
+
+def pack(destination: Path, places: Places, tell: Tell = lambda *_: None) -> int:
     """Write a backup; it is there, whole, when this returns, or not at all.
 
     Args:
         destination: Where; a file there is replaced.
-        sounds: The sounds folder.
-        database: A copy of the database that nobody changes.
+        places: What to write; nobody changes that database.
         tell: Told how far it is.
 
     Returns:
-        How many files of sounds it has.
+        How many files of sounds it has, beside those in the bin.
 
     Raises:
         CollectionError: It cannot be written, or the sounds folder not be read.
+        StoreError: The bin cannot be read.
     """
-    try:
-        files = [*SoundsFolder(sounds).walk()]
-    except OSError as error:
-        raise CollectionError(f"The sounds folder cannot be read ({error.strerror})") from error
     staged = unfinished(destination.parent)
-    count = 0
     try:
         with _in_words("backup's folder"):
             with zipfile.ZipFile(staged, "x", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
-                archive.write(database, DATABASE, zipfile.ZIP_DEFLATED)
-                for number, file in enumerate(files, 1):
-                    place = _place(file.guild_id, file.path)
-                    with contextlib.suppress(FileNotFoundError):  # gone meanwhile
-                        archive.write(sounds / place, SOUNDS + place)
-                        count += 1
-                    tell(number, len(files))
+                archive.write(places.database, DATABASE, zipfile.ZIP_DEFLATED)
+                written = _pack_files(archive, places, tell)
             sync(staged)
             staged.replace(destination)
             sync(destination.parent)
     finally:
         remove(staged)
-    return count
+    return sum(name.startswith(SOUNDS) for name in written)
 
 
-def unpack(source: Path, sounds: Path, database: Path, aside: Path, tell: Tell = lambda *_: None) -> int:
+def _pack_files(archive: zipfile.ZipFile, places: Places, tell: Tell) -> set[str]:
+    """Write files into a backup; the bin twice, so that what is restored or deleted meanwhile is not missed."""
+    written: set[str] = set()
+    total, steps = 0, itertools.count(1)
+    for find in (places.deleted, places.live, places.deleted):
+        files = {name: file for name, file in find().items() if name not in written}
+        total += len(files)
+        for name, file in files.items():
+            with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+                archive.write(file, name)
+                written.add(name)
+            tell(next(steps), total)
+    return written
+
+
+class _Change(NamedTuple):
+    """A file that is brought back."""
+
+    temp: Path
+    """All of it, under a hidden name."""
+    file: Path
+    before: Path
+    """What it takes the place of, if that is there: of a file in the bin, whatever has its number."""
+    modified_ns: int | None
+
+
+def unpack(source: Path, places: Places, aside: Path, tell: Tell = lambda *_: None) -> int:
     """Bring back a backup's files. All is written beside first: what fails before the last step changes nothing.
 
     Args:
         source: The backup.
-        sounds: The sounds folder; what has come since stays.
-        database: Where its database is put.
-        aside: The folder into which files are put that are now otherwise than they were.
+        places: Where to; what has come since stays. There must be no database yet.
+        aside: The folder into which files are put that are now otherwise than they were; those of the bin beside it.
         tell: Told how far it is.
 
     Returns:
-        How many files of sounds came back.
+        How many files of sounds came back, beside those in the bin.
 
     Raises:
         CollectionError: It is no backup, or cannot be read or written.
+        StoreError: The bin cannot be read.
     """
     with _opened(source) as archive:
         entries = _checked(archive, source.stat().st_size)
-        _write(archive, archive.getinfo(DATABASE), database)
-        times = _times(database)
+        _write(archive, archive.getinfo(DATABASE), places.database)
+        times = _times(places.database)
         steps = itertools.count(1)
         changed = {}
-        for place, entry in entries.items():
-            if not _is_same(archive, entry, sounds / place):
-                changed[place] = entry
+        for name, entry in entries.items():
+            if not _is_same(archive, entry, places.file(name)):
+                changed[name] = entry
             tell(next(steps), len(entries) + len(changed))
         needed = sum(entry.file_size for entry in changed.values())
-        if needed > _free(database.parent, sounds):
+        if needed > _free(places.database.parent, places.sounds):
             raise CollectionError(f"The backup takes {needed >> 20} MiB, which the disk does not have: make room")
         with contextlib.ExitStack() as unused, contextlib.ExitStack() as failed:
-            failed.callback(shutil.rmtree, aside, ignore_errors=True)
-            staged: dict[Path, Path] = {}
-            for place, entry in changed.items():
-                file = sounds / place
-                temp = staged[file] = unfinished(file.parent)
-                unused.callback(remove, temp)
-                _stage(archive, entry, temp, times.get(place))
-                _put_aside(file, aside / place)
+            asides = Places(aside, Bin(aside.with_name(f"{aside.name}-bin")), places.database)
+            for folder in (asides.sounds, asides.bin.folder):
+                failed.callback(shutil.rmtree, folder, ignore_errors=True)
+            in_bin = places.bin.ids()
+            changes: list[_Change] = []
+            for name, entry in changed.items():
+                file = places.file(name)
+                before = in_bin.get(int(file.stem), file) if name.startswith(BIN) else file
+                change = _Change(unfinished(file.parent), file, before, times.get(name))
+                unused.callback(remove, change.temp)
+                changes.append(change)
+                _write(archive, entry, change.temp)
+                _put_aside(before, asides.file(name).with_suffix(before.suffix))
                 tell(next(steps), len(entries) + len(changed))
             failed.pop_all()
-            _rename(staged)
-    return len(changed)
+            _carry_out(changes)
+    return sum(name.startswith(SOUNDS) for name in changed)
 
 
 @contextlib.contextmanager
@@ -124,7 +187,7 @@ def _opened(source: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _checked(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    """The sounds of a backup by their place; made by us, but perhaps not left as it was."""
+    """A backup's files by their names; made by us, but perhaps not left as it was."""
     archive.getinfo(DATABASE)
     if sum(entry.file_size for entry in archive.infolist()) > size * MAX_RATIO + _ROOM_BYTES:
         raise CollectionError("This backup unpacks to far more than it is, as none does: take another")
@@ -132,15 +195,17 @@ def _checked(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
     for entry in archive.infolist():
         if entry.filename == DATABASE or entry.is_dir():
             continue
-        place = entry.filename.removeprefix(SOUNDS)
-        if place == entry.filename or not _is_safe(place):
+        if not _is_safe(entry.filename):
             raise CollectionError("This backup has files in it that are none of a backup's: take another")
-        entries[place] = entry
+        entries[entry.filename] = entry
     return entries
 
 
-def _is_safe(place: str) -> bool:
-    """Whether a place is one below the sounds folder; names may have what only other systems forbid."""
+def _is_safe(name: str) -> bool:
+    """Whether a file is one of the bin, or below the sounds folder; names may have what only other systems forbid."""
+    place = name.removeprefix(SOUNDS)
+    if place == name:
+        return _IN_BIN.fullmatch(name) is not None and is_sound(name)
     parts = place.split("/")
     below = PurePath(place)
     return (
@@ -152,7 +217,7 @@ def _is_safe(place: str) -> bool:
 
 
 def _times(database: Path) -> dict[str, int]:
-    """When files were changed last, as the database has it, nanoseconds since the epoch; by their place.
+    """When files were changed last, as the database has it, nanoseconds since the epoch; by their names in a backup.
 
     Raises:
         CollectionError: The database cannot be used.
@@ -162,7 +227,7 @@ def _times(database: Path) -> dict[str, int]:
     try:
         with contextlib.closing(sqlite3.connect(database)) as opened:
             rows = opened.execute(
-                "SELECT guild_id, path, modified_ns FROM sounds WHERE missing_since IS NULL AND deleted_at IS NULL"
+                "SELECT id, guild_id, path, modified_ns, deleted_at IS NULL FROM sounds WHERE missing_since IS NULL"
             ).fetchall()
     except sqlite3.Error as error:
         raise CollectionError("The database in this backup is damaged: take another") from error
@@ -170,7 +235,10 @@ def _times(database: Path) -> dict[str, int]:
         Database(database).close()  # of this version, or brought to it
     except StoreError as error:
         raise CollectionError(f"The backup cannot be used: {error.reason}") from error
-    return {_place(guild_id, path): modified for guild_id, path, modified in rows}
+    return {
+        SOUNDS + _place(guild_id, path) if is_live else f"{BIN}{sound_id}{PurePosixPath(path).suffix.lower()}": modified
+        for sound_id, guild_id, path, modified, is_live in rows
+    }
 
 
 def _place(guild_id: int | None, path: str) -> str:
@@ -188,19 +256,15 @@ def _is_same(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: Path) -> bo
     return is_same
 
 
-def _stage(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, temp: Path, modified_ns: int | None) -> None:
-    """Write what a file was under a hidden name."""
-    temp.parent.mkdir(parents=True, exist_ok=True)
-    _write(archive, entry, temp)
-    if modified_ns is not None:
-        os.utime(temp, ns=(modified_ns, modified_ns))
-
-
-def _rename(staged: dict[Path, Path]) -> None:
-    """Give files their names."""
-    for file, temp in staged.items():
+def _carry_out(changes: list[_Change]) -> None:
+    """Give files their times, not before lest they be taken for left behind, and their names."""
+    for temp, file, before, modified_ns in changes:
+        if modified_ns is not None:
+            os.utime(temp, ns=(modified_ns, modified_ns))
         temp.replace(file)
-    for folder in {file.parent for file in staged}:
+        if before != file:
+            before.unlink(missing_ok=True)
+    for folder in {change.file.parent for change in changes}:
         sync(folder)
 
 
@@ -212,6 +276,7 @@ def _put_aside(file: Path, aside: Path) -> None:
 
 
 def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
     with archive.open(entry) as source, to.open("xb") as out:
         shutil.copyfileobj(source, out, _PIECE_BYTES)
         out.flush()

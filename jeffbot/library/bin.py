@@ -12,6 +12,8 @@ from ..files import sync
 from ..models import Seconds
 from .ingest import unfinished
 
+FOLDER = "bin"
+"""The bin's name in the data folder."""
 KEPT: Seconds = 30 * 86_400.0
 """How long."""
 

@@ -7,6 +7,7 @@ that comes or goes costs O(1), finding a sound too.
 import asyncio
 import contextlib
 import functools
+import itertools
 import logging
 import threading
 import time
@@ -18,9 +19,11 @@ from typing import Any, NamedTuple, Self
 from ..errors import StoreError, UnloadedError
 from ..events import EventHub
 from ..files import hash_of
+from ..news import LibraryChanged
 from ..store.store import Store
 from ..store.values import SHARED, File, Kept, Key
 from ..tasks import start_now
+from .difference import EVERYTHING, Difference
 from .folder import SoundsFolder, fill_if_missing
 from .libraries import Libraries, key_of
 from .watching import watch
@@ -29,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 REBUILD = 1_000
 """More changes than this at once are taken in by building the indexes anew, in a thread."""
+AT_ONCE = 32
+"""So many changes at once are taken in by the event loop: some 2 ms."""
 
 type Recall = Callable[[Kept], object]
 """Told, in a thread, what is known of a sound from before."""
@@ -72,6 +77,8 @@ class Catalog(Libraries):
         self._scanned = False
         self._trouble = ""
         self._news = EventHub[()]()
+        self.changes = EventHub[LibraryChanged]()
+        """What has changed, told after that something has; nothing of what there is at the start."""
         self.version = 0
         if store:
             store.subscribe(self._store_changed)
@@ -196,16 +203,19 @@ class Catalog(Libraries):
                     lambda records: self.begin_with(self._recalled(records.sounds.load(self.folder.of)))
                 )
                 if self._ready.is_set() or any(True for _ in self.known_sounds()):
-                    self._tell()
-            await self._in_pool(self.make_searchable)
+                    self._tell([EVERYTHING])
+                await self._in_pool(self.make_searchable)
         except StoreError:
             return  # the store has told of it, and tells when it can be used again
 
-    def _tell(self) -> None:
+    def _tell(self, changes: Iterable[LibraryChanged] = ()) -> None:
+        was_ready = self._ready.is_set()
         self._ready.set()
         self.show_changes()
         self.version += 1
         self._news.publish()
+        for change in changes if was_ready else ():
+            self.changes.publish(change)
 
     def _scan(self) -> "_Scanned":
         """What of the folder is news; what is not leaves nothing behind."""
@@ -278,14 +288,24 @@ class Catalog(Libraries):
 
     async def _put(self, kept: Sequence[Kept], gone: Sequence[Key] = ()) -> None:
         """Have sounds in the place of what was there, and others no more; and tell of it."""
-        kept = [*kept, *self.lost(gone)]
-        outdated = {*gone, *(key_of(item.sound) for item in kept)}
-        if len(outdated) > REBUILD:
-            await self._in_pool(self.replace, kept, outdated)
+        outcome: dict[Key, Kept | None] = dict.fromkeys(gone)
+        outcome |= {key_of(item.sound): item for item in (*kept, *self.lost(gone))}
+        difference = Difference(self, outcome)
+        if len(outcome) > REBUILD:
+            await self._in_pool(self.replace, outcome)
             await self._in_pool(self.make_searchable)
         else:
-            self.put(kept, outdated)
-        self._tell()
+            for some in itertools.batched(outcome.items(), AT_ONCE):
+                await self._give_way()
+                self.put(dict(some))
+        self._tell(difference.news())
+
+    async def _give_way(self) -> None:
+        """Let the event loop go on, and a thread do what must not hold it up."""
+        if self.is_searchable:
+            await asyncio.sleep(0)
+        else:
+            await self._in_pool(self.make_searchable)
 
     def _recalled(self, kept: Iterable[Kept]) -> Iterator[Kept]:
         for item in kept:

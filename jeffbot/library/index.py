@@ -6,7 +6,7 @@ Cost: made in O(n log n), some 10 us a sound; a change moves at most a pointer a
 import heapq
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, KeysView, Sequence
 from itertools import islice
 
 import msgspec
@@ -46,11 +46,20 @@ class Index:
         if searchable:
             self.make_searchable()
 
+    @property
+    def is_searchable(self) -> bool:
+        """Whether :meth:`make_searchable` has nothing to do."""
+        return not self._unsearchable and self._searcher.is_tidy
+
     def make_searchable(self) -> None:
-        """Make what searching takes, two thirds of all the work; a thread may, while others use the index."""
+        """Make what searching takes, two thirds of all the work; a thread may, while others read the index.
+
+        To be called again when changes have gathered, for each makes searching a little slower.
+        """
         if self._unsearchable:
             self._searcher.begin_with(self._unsearchable)
             self._unsearchable = ()
+        self._searcher.tidy()
 
     def __len__(self) -> int:
         return len(self._names)
@@ -61,6 +70,11 @@ class Index:
         if self._sounds is None:
             self._sounds = tuple(self._ordered)
         return self._sounds
+
+    @property
+    def names(self) -> KeysView[str]:
+        """The names of its sounds."""
+        return self._by_name.keys()
 
     def get(self, path: str) -> Sound | None:
         """The sound of exactly this path."""

@@ -23,7 +23,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import SoundboardError
+from ..errors import ErrorCode, SoundboardError
 from ..files import open_regular, sync
 from ..models import GuildId, Seconds
 from .folder import SoundsFolder
@@ -66,6 +66,14 @@ type Sniff = Callable[[Path], str | None]
 
 class IngestError(SoundboardError):
     """A file cannot become a sound; the sentence says why and what to do."""
+
+    code: ErrorCode | None = ErrorCode.UNSUPPORTED_MEDIA
+
+
+class TooLargeError(IngestError):
+    """A file is larger, or a sound longer, than may be added."""
+
+    code = ErrorCode.TOO_LARGE
 
 
 class Checked(NamedTuple):
@@ -184,7 +192,7 @@ class Ingest:
                 raise IngestError(f"This is no sound file that can be read: send one of {READABLE}")
             checked = self._check(temp)
             if checked.duration > self._limits.max_seconds:
-                raise IngestError(f"It is longer than {self._limits.max_seconds:g} s: send a shorter part of it")
+                raise TooLargeError(f"It is longer than {self._limits.max_seconds:g} s: send a shorter part of it")
             wanted = clean_name(name, container)
             with refusing_in_words():
                 path = _free(folder, wanted, first=wanted)
@@ -198,7 +206,7 @@ class Ingest:
             while piece := source.read(_PIECE_BYTES):
                 size += len(piece)
                 if size > self._limits.max_bytes:
-                    raise IngestError(f"It is larger than {megabytes(self._limits.max_bytes)}: send a smaller file")
+                    raise TooLargeError(f"It is larger than {megabytes(self._limits.max_bytes)}: send a smaller file")
                 digest.update(piece)
                 out.write(piece)
             if size == 0:
@@ -274,7 +282,9 @@ def refusing_in_words() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise IngestError(disk_trouble(error, "sounds folder")) from error
+        refusal = IngestError(disk_trouble(error, "sounds folder"))
+        refusal.code = None  # the file is well
+        raise refusal from error
 
 
 def disk_trouble(error: OSError, place: str) -> str:

@@ -2,12 +2,17 @@
 
 import heapq
 import itertools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ..errors import SoundNotFoundError
 from ..models import GuildId, Sound
 from ..store.values import SHARED, Kept, Key
 from .index import Index
+from .names import base_name
+from .view import View
+
+type Outcome = Mapping[Key, Kept | None]
+"""What became of files; None: they are gone."""
 
 
 class Libraries:
@@ -17,32 +22,29 @@ class Libraries:
         self._libraries: dict[int, Index] = {SHARED: Index()}
         self._hidden: dict[Key, Kept] = {}
         """Sounds that were merged into others."""
-        self._views: dict[GuildId | None, tuple[Sound, ...]] = {}
+        self._views: dict[GuildId | None, View] = {}
 
     @property
     def all_sounds(self) -> Iterable[Sound]:
         """The sounds of all libraries."""
         return itertools.chain.from_iterable(index.sounds for index in self._libraries.values())
 
-    def sounds(self, guild_id: GuildId | None = None) -> tuple[Sound, ...]:
+    def sounds(self, guild_id: GuildId | None = None) -> Sequence[Sound]:
         """What a guild sees, by name: its own sounds and the shared ones; without a guild the shared ones."""
         own = self._libraries.get(guild_id or SHARED)
         shared = self._libraries[SHARED]
         if own is None or own is shared or not len(own):
             return shared.sounds
+        if not len(shared):
+            return own.sounds
         view = self._views.get(guild_id)
         if view is None:
-            names = {sound.name for sound in own.sounds}
-            others = (sound for sound in shared.sounds if sound.name not in names)
-            view = tuple(sorted([*own.sounds, *others], key=_name))  # two runs in order: it is not much to sort
-            self._views[guild_id] = view
+            view = self._views[guild_id] = View(own, shared)
         return view
 
     def count(self, guild_id: GuildId | None = None) -> int:
-        """How many sounds a guild sees; O(its own sounds)."""
-        shared = self._libraries[SHARED]
-        own = self._libraries.get(guild_id or SHARED, shared)
-        return len(shared) if own is shared else len(shared) + sum(not _shadows(sound, shared) for sound in own.sounds)
+        """How many sounds a guild sees."""
+        return len(self.sounds(guild_id))
 
     def find(self, name: str, guild_id: GuildId | None = None) -> Sound:
         """The sound of this name that a guild sees; its own before the shared ones.
@@ -109,6 +111,12 @@ class Libraries:
 
     # For who keeps them up to date
 
+    def alone(self, guild_id: GuildId | None, path: str) -> Sound | None:
+        """The sound of a library that is called just what the file of this path is, be it another; O(namesakes)."""
+        index, name = self._libraries.get(guild_id or SHARED), base_name(path)
+        sound = index.find(name) if index else None
+        return sound if sound and sound.name == name else None
+
     def known(self, key: Key) -> Sound | None:
         """The sound of a file, shown or not."""
         index = self._libraries.get(key[0])
@@ -124,23 +132,20 @@ class Libraries:
         ids = {sound.id for key in gone if (sound := self.known(key))}
         return tuple(item._replace(merged_into=None) for item in self._hidden.values() if item.merged_into in ids)
 
-    def put(self, kept: Sequence[Kept], outdated: Collection[Key]) -> None:
-        """Have sounds in the place of what these keys had; a few at a time, for each moves a pointer a sound."""
-        for key in outdated:
-            if index := self._libraries.get(key[0]):
-                index.remove(key[1])
-        for item in kept:
-            if not item.merged_into:
-                self._libraries.setdefault(item.sound.guild_id or SHARED, Index()).add(item.sound)
-        self._hide(kept, outdated)
+    def put(self, outcome: Outcome) -> None:
+        """Take in what became of some files; a few at a time, for each moves a pointer a sound."""
+        for library, path in outcome:
+            if index := self._libraries.get(library):
+                index.remove(path)
+        for sound in _shown(outcome):
+            self._libraries.setdefault(sound.guild_id or SHARED, Index()).add(sound)
+        self._hide(outcome)
 
-    def replace(self, kept: Iterable[Kept], outdated: Collection[Key]) -> None:
+    def replace(self, outcome: Outcome) -> None:
         """The same for many: what remains is indexed anew; O(sounds), for a thread."""
-        kept = tuple(kept)
-        shown = (item.sound for item in kept if not item.merged_into)
-        others = (sound for sound in self.all_sounds if key_of(sound) not in outdated)
-        self._libraries = _indexes([*others, *shown])
-        self._hide(kept, outdated)
+        others = (sound for sound in self.all_sounds if key_of(sound) not in outcome)
+        self._libraries = _indexes([*others, *_shown(outcome)])
+        self._hide(outcome)
 
     def begin_with(self, kept: Iterable[Kept]) -> None:
         """Have these and no others, save those that have no number yet; O(sounds), for a thread."""
@@ -156,8 +161,13 @@ class Libraries:
                 unknown.pop(key_of(item.sound), None)
         self._libraries, self._hidden = _indexes([*shown, *unknown.values()]), hidden
 
+    @property
+    def is_searchable(self) -> bool:
+        """Whether there is nothing to be made searchable; O(libraries)."""
+        return all(index.is_searchable for index in self._libraries.values())
+
     def make_searchable(self) -> None:
-        """Make what searching takes of what was indexed anew; O(sounds), for a thread."""
+        """Make what searching takes of what was indexed anew or has gathered; O(sounds), for a thread."""
         for index in tuple(self._libraries.values()):
             index.make_searchable()
 
@@ -165,24 +175,22 @@ class Libraries:
         """What guilds see is put together anew when it is next asked for."""
         self._views.clear()
 
-    def _hide(self, kept: Iterable[Kept], outdated: Collection[Key]) -> None:
-        if self._hidden:
-            self._hidden = {key: item for key, item in self._hidden.items() if key not in outdated}
-        self._hidden |= {key_of(item.sound): item for item in kept if item.merged_into}
+    def _hide(self, outcome: Outcome) -> None:
+        hidden = self._hidden.copy()
+        for key, item in outcome.items():
+            hidden.pop(key, None)
+            if item and item.merged_into:
+                hidden[key] = item
+        self._hidden = hidden
 
 
-def _shadows(mine: Sound, shared: Index) -> bool:
-    """Whether a sound of a guild's own stands in the place of a shared one."""
-    return (theirs := shared.find(mine.name)) is not None and theirs.name == mine.name
+def _shown(outcome: Outcome) -> Iterable[Sound]:
+    return (item.sound for item in outcome.values() if item and not item.merged_into)
 
 
 def _is_shadowed(sound: Sound, own: Index) -> bool:
     """Whether a guild has a sound of its own in the place of a shared one."""
     return sound.guild_id is None and (mine := own.find(sound.name)) is not None and mine.name == sound.name
-
-
-def _name(sound: Sound) -> str:
-    return sound.name
 
 
 def key_of(sound: Sound) -> Key:

@@ -4,8 +4,9 @@ Cost: a search looks at some thousand sounds at the most, however many there are
 """
 
 import enum
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
@@ -64,20 +65,21 @@ class Part:
     """Sounds that are searched as one, in the order in which equals rank."""
 
     def __init__(self, sounds: Iterable[Sound]) -> None:
-        named = sorted(sounds, key=lambda sound: sound.name)
+        named = sorted(sounds, key=_name)
         texts = [search_text(sound) for sound in named]
-        order = sorted(range(len(named)), key=texts.__getitem__)
-        order.sort(key=[_length(text) for text in texts].__getitem__)
+        by_length: defaultdict[int, list[int]] = defaultdict(list)
+        for place, text in enumerate(texts):
+            by_length[_length(text)].append(place)
+        order = [place for length in sorted(by_length) for place in sorted(by_length[length], key=texts.__getitem__)]
         self.sounds = tuple([named[place] for place in order])
         self.grams = Grams([texts[place] for place in order])
 
 
-@dataclass(frozen=True, slots=True)
-class Spelling:
+class Spelling(NamedTuple):
     """A way to write a word of what was typed."""
 
-    needles: tuple[str, ...]
-    """A text with any of these has it."""
+    needle: str
+    """A text with this has it."""
     difference: float = 0.0
 
 
@@ -108,19 +110,31 @@ class Searcher:
         """Take in a sound that the library has from now on."""
         self._fresh[sound.path] = sound
         self._fresh_part = None
-        if len(self._fresh) >= FRESH:
-            self._parts.append(Part(self._fresh.values()))
-            self._fresh = {}
-            while len(self._parts) > 1 and len(self._parts[-2].sounds) <= min(len(self._parts[-1].sounds), FULL):
-                self._join(2)
 
     def discard(self, sound: Sound) -> None:
         """Take notice that the library no longer has this very sound."""
         if self._fresh.pop(sound.path, None):
             return
         self._gone += 1
-        if self._gone > max(FULL, sum(len(part.sounds) for part in self._parts) // 2):
-            self._join(len(self._parts))
+
+    @property
+    def is_tidy(self) -> bool:
+        """Whether little was added and little is gone since the parts were made."""
+        return len(self._fresh) < FRESH and not self._many_gone
+
+    def tidy(self) -> None:
+        """Make parts of what was added, and without what is gone, where it is much; a thread may, while others search.
+
+        Sounds are in two parts for a moment, never in none.
+        """
+        if len(self._fresh) >= FRESH:
+            parts = [*self._parts, Part(self._fresh.values())]
+            while len(parts) > 1 and len(parts[-2].sounds) <= min(len(parts[-1].sounds), FULL):
+                parts[-2:] = self._joined(parts[-2:])
+            self._parts = parts
+            self._fresh, self._fresh_part = {}, None
+        if self._many_gone:
+            self._parts = self._joined(self._parts)
             self._gone = 0
 
     def search(self, text: str, limit: int, preferred: Iterable[Sound], called: Sound | None) -> list[Match]:
@@ -141,7 +155,7 @@ class Searcher:
             if len(text) > 1:
                 search.whole(Rank.INSIDE, text)
         if len(typed) > 1:
-            search.spelt(Rank.WORDS, [[_as_typed(word)] for word in typed])
+            search.spelt(Rank.WORDS, [_as_typed(word) for word in typed])
         if MIN_SIMILAR_CHARS <= len(text) <= MAX_MISSPELT_CHARS and len(search.found) < FEW:
             alone = len(typed) == 1
             search.spelt(Rank.MISSPELT, [search.spellings(word, even_if_known=alone) for word in typed])
@@ -149,15 +163,20 @@ class Searcher:
             search.add(called)
         return sorted(search.found.values())[:limit]
 
-    def _all_parts(self) -> list[Part]:
-        if self._fresh and self._fresh_part is None:
-            self._fresh_part = Part(self._fresh.values())
-        return [*self._parts, *filter(None, [self._fresh_part])]
+    @property
+    def _many_gone(self) -> bool:
+        return self._gone > max(FULL, sum(len(part.sounds) for part in self._parts) // 2)
 
-    def _join(self, count: int) -> None:
-        """Make one of the last parts, without what is gone."""
-        joined = [sound for part in self._parts[-count:] for sound in part.sounds if self._current(sound.path) is sound]
-        self._parts[-count:] = [Part(joined)] if joined else []
+    def _all_parts(self) -> list[Part]:
+        fresh, part = self._fresh, self._fresh_part
+        if fresh and part is None:
+            part = self._fresh_part = Part(fresh.values())
+        return [*self._parts, *filter(None, [part])]
+
+    def _joined(self, parts: Iterable[Part]) -> list[Part]:
+        """One of several parts, without what is gone."""
+        joined = [sound for part in parts for sound in part.sounds if self._current(sound.path) is sound]
+        return [Part(joined)] if joined else []
 
 
 class _Search:
@@ -189,9 +208,10 @@ class _Search:
         """The word as typed, and what resembles it; where it is known, only if that is asked for."""
         starts = f"\n{word}", f" {word}"
         if len(word) < MIN_SIMILAR_CHARS or (not even_if_known and self.has(*starts)):
-            return [_as_typed(word)]
+            return _as_typed(word)
         similar = sorted({found for part in self._parts for found in part.grams.similar(word)})[:MAX_SIMILAR]
-        return [_as_typed(word), *(Spelling((f"\n{other}", f" {other}"), by) for by, other in similar)]
+        others = (Spelling(start + other, by) for by, other in similar for start in ("\n", " "))
+        return [*_as_typed(word), *others]
 
     def add(self, sound: Sound) -> None:
         """Add one that fits exactly."""
@@ -211,17 +231,15 @@ class _Search:
         if len(self.found) >= self._limit:
             return
 
-        def difference(text: str) -> float | None:
-            return _difference(text, spellings)
-
+        difference = partial(_difference, spellings)
         self._take_preferred(rank, difference)
-        unsure = [ways for ways in spellings if len(ways) > 1]
-        sure = [way.needles[0] for way, *others in spellings if not others and len(way.needles) == 1]
+        unsure = [ways for ways in spellings if len(ways) > 2]
+        sure = [way.needle for way, *others in spellings if not others]
         to_look_at = MAX_CANDIDATES
         for part in self._parts:
-            rarest = min(spellings, key=lambda ways: sum(map(part.grams.count, _needles(ways))))
-            for needle in _needles(rarest):
-                positions = part.grams.containing(needle, sure)
+            rarest = min(spellings, key=lambda ways: sum(part.grams.count(way.needle) for way in ways))
+            for way in rarest:
+                positions = part.grams.containing(way.needle, sure)
                 if unsure and unsure != [rarest]:  # later ones may fit better
                     looked_at = list(islice(positions, to_look_at))
                     to_look_at -= len(looked_at)
@@ -265,24 +283,26 @@ def in_order_of_names(sounds: Iterable[Sound], *, passed_over: bool) -> list[Mat
     ]
 
 
+def _name(sound: Sound) -> str:
+    return sound.name
+
+
 def _length(text: str) -> int:
     return text.index("\n", 1) - 1
 
 
-def _as_typed(word: str) -> Spelling:
-    return Spelling((word,) if len(word) > 1 else (f"\n{word}", f" {word}"))
+def _as_typed(word: str) -> list[Spelling]:
+    return [Spelling(word)] if len(word) > 1 else [Spelling(f"\n{word}"), Spelling(f" {word}")]
 
 
-def _needles(ways: Sequence[Spelling]) -> Iterator[str]:
-    return (needle for way in ways for needle in way.needles)
-
-
-def _difference(text: str, spellings: Spellings) -> float | None:
+def _difference(spellings: Spellings, text: str) -> float | None:
     """How far the words are misspelt, on average; None where one of them is missing."""
     total = 0.0
     for ways in spellings:
-        by = next((way.difference for way in ways for needle in way.needles if needle in text), None)
-        if by is None:
+        for needle, by in ways:
+            if needle in text:
+                total += by
+                break
+        else:
             return None
-        total += by
     return total / len(spellings)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ForbiddenError, SoundNotFoundError, StoreError
+from ..errors import ForbiddenError, SoundNotFoundError, StoreError, printable
 from ..files import hash_of
 from ..library.bin import KEPT, Bin
 from ..library.catalog import Catalog
@@ -18,7 +18,8 @@ from ..rooms import Voice
 from ..steadiness import Clock
 from ..store.store import Store
 from ..store.values import Deleted, File, Kept
-from .callers import caller_of, deed, guild_of, kept, need_owner
+from .audit import Audit
+from .callers import caller_of, guild_of, kept, need_owner
 from .changes import Changes
 from .files import Files
 
@@ -41,6 +42,7 @@ class BinService:
     def __init__(self, catalog: Catalog, store: Store, voice: Voice, files: Files, changes: Changes) -> None:
         self._catalog = catalog
         self._store = store
+        self._audit = Audit(store)
         self._voice = voice
         self._changes = changes
         self._bin: Bin = files.bin
@@ -56,23 +58,26 @@ class BinService:
         await self._changes.carry_out(self._delete(caller_of(caller), sound))
 
     async def _delete(self, caller: Caller, sound: str | int) -> None:
-        found = kept(self._catalog.pick(sound, guild_of(caller, self._voice)), self._store)
-        need_owner(caller, found, self._voice)
-        if found.uploader_id is None:
-            raise ForbiddenError(
-                f'"{found.title}" was put into the sounds folder; whoever runs the bot has to take it out there'
-            )
-        await self._store.write(lambda records: records.sounds.delete(found.id, time.time()))
-        try:
-            await asyncio.to_thread(self._bin.put, found.id, found.file)
-        except StoreError:
-            await self._store.write(lambda records: _take_back(records, found, self._catalog.folder))
-            raise
-        finally:
-            merged = self._catalog.merged_into(found.id)
-            await self._catalog.look([str(found.file)])
-            await self._catalog.refresh(merged)  # they stand for themselves again, also where it could not be deleted
-        self._store.later(deed(caller, "delete", found))
+        with self._audit.noted(caller, "delete", target=printable(str(sound))) as entry:
+            found = kept(self._catalog.pick(sound, guild_of(caller, self._voice)), self._store)
+            entry.about(found)
+            need_owner(caller, found, self._voice)
+            if found.uploader_id is None:
+                raise ForbiddenError(
+                    f'"{found.title}" was put into the sounds folder; whoever runs the bot has to take it out there'
+                )
+            await self._store.write(lambda records: records.sounds.delete(found.id, time.time()))
+            try:
+                await asyncio.to_thread(self._bin.put, found.id, found.file)
+            except StoreError:
+                await self._store.write(lambda records: _take_back(records, found, self._catalog.folder))
+                raise
+            finally:
+                merged = self._catalog.merged_into(found.id)
+                await self._catalog.look([str(found.file)])
+                await self._catalog.refresh(
+                    merged
+                )  # they stand for themselves again, also where it could not be deleted
 
     async def deleted(self, caller: Caller | int) -> tuple[Deleted, ...]:
         """What can be restored in the caller's guild, and of the shared sounds; the latest first."""
@@ -85,18 +90,21 @@ class BinService:
         return await self._changes.carry_out(self._restore(caller_of(caller), sound_id))
 
     async def _restore(self, caller: Caller, sound_id: int) -> Sound:
-        if sound_id not in {item.sound_id for item in await self.deleted(caller)}:
-            raise SoundNotFoundError(str(sound_id))
-        known = await self._store.read(lambda records: records.sounds.get([sound_id], self._catalog.folder.of))
-        sound = known[0].sound
-        need_owner(caller, sound, self._voice)
-        place = await asyncio.to_thread(_free_place, sound.file)
-        file = File(sound.guild_id, self._catalog.folder.path_of(place, sound.guild_id), sound.size, sound.modified_ns)
-        await self._store.write(lambda records: records.sounds.undelete(sound_id, file, time.time()))
-        await asyncio.to_thread(self._bin.take, sound_id, place)
-        await self._catalog.look([str(place)])
-        self._store.later(deed(caller, "restore", sound))
-        return self._catalog.by_id(sound_id, sound.guild_id) or sound
+        with self._audit.noted(caller, "restore", target=f"sound:{sound_id}") as entry:
+            if sound_id not in {item.sound_id for item in await self.deleted(caller)}:
+                raise SoundNotFoundError(str(sound_id))
+            known = await self._store.read(lambda records: records.sounds.get([sound_id], self._catalog.folder.of))
+            sound = known[0].sound
+            entry.about(sound)
+            need_owner(caller, sound, self._voice)
+            place = await asyncio.to_thread(_free_place, sound.file)
+            file = File(
+                sound.guild_id, self._catalog.folder.path_of(place, sound.guild_id), sound.size, sound.modified_ns
+            )
+            await self._store.write(lambda records: records.sounds.undelete(sound_id, file, time.time()))
+            await asyncio.to_thread(self._bin.take, sound_id, place)
+            await self._catalog.look([str(place)])
+            return self._catalog.by_id(sound_id, sound.guild_id) or sound
 
     async def settle(self) -> None:
         """Finish what a crash interrupted, remove what it left, and empty the bin of what has been in it for 30 days.

@@ -1,17 +1,24 @@
 """Who asks, where they are, and what they may change."""
 
-import time
-
 from ..errors import ForbiddenError, NoVoiceChannelError, StoreError
-from ..models import Caller, GuildId, Sound, Standing, UserId
+from ..models import Caller, GuildId, Sound, Standing, UserId, VoicePlace
 from ..rooms import Voice
 from ..store.store import Store
-from ..store.values import Deed
 
 
 def caller_of(caller: Caller | int) -> Caller:
     """A bare user id stands for one without limits: other cogs of the bot give it."""
     return caller if isinstance(caller, Caller) else Caller(UserId(caller), standing=Standing.OPERATOR)
+
+
+def place_of(caller: Caller, voice: Voice) -> VoicePlace | None:
+    """The voice channel someone means: the one they named, the one they are in, or, of who runs the bot, its own."""
+    if caller.channel_id is not None:
+        return voice.channel(caller.channel_id)
+    place = voice.place_of(caller.user_id, caller.guild_id)
+    if place is None and caller.guild_id is not None and caller.standing is Standing.OPERATOR:
+        return voice.session(caller.guild_id).place
+    return place
 
 
 def guild_of(caller: Caller, voice: Voice) -> GuildId | None:
@@ -68,12 +75,6 @@ def need_owner(caller: Caller, sound: Sound, voice: Voice) -> None:
     """
     if sound.uploader_id is None or sound.uploader_id != caller.user_id:
         need_manager(caller, sound.guild_id, voice)
-
-
-def deed(caller: Caller, action: str, sound: Sound) -> Deed:
-    """For the audit: that someone did something about a sound."""
-    target = f"sound:{sound.id} {sound.path}"
-    return Deed(time.time(), action, "ok", caller.user_id, sound.guild_id, target)
 
 
 def kept(sound: Sound, store: Store) -> Sound:

@@ -21,7 +21,8 @@ from ..community import Audience, Entrance, Moment
 from ..errors import AlreadyExistsError, BadDetailsError, SoundNotFoundError
 from ..files import hash_of
 from ..library.archive import portable
-from ..library.backup import Tell, pack, unpack
+from ..library.backup import Places, Tell, pack, unpack
+from ..library.bin import FOLDER, Bin
 from ..library.catalog import Catalog
 from ..library.ingest import IngestError, remove_unfinished, unfinished
 from ..library.layouts import Arrival, Collection, Writer, opened
@@ -133,32 +134,36 @@ class Collections:
         return len(sounds)
 
     async def back_up(self, destination: Path, *, tell: Tell = lambda *_: None) -> int:
-        """Write everything, sounds and database, into a zip, while all goes on; how many sounds. No secret is in it.
+        """Write everything, sounds, bin and database, into a zip, while all goes on; how many sounds. It has no secret.
 
         Raises:
             CollectionError: It cannot be written. What was there before stays then.
-            StoreError: The database cannot be read.
+            StoreError: The database or the bin cannot be read.
         """
         with _scratch(self._scratch, ".db") as copy:
             await self._store.copy_to(copy)
             await asyncio.to_thread(remove_unfinished, destination.parent)
-            return await asyncio.to_thread(pack, destination, self._catalog.folder.root, copy, tell)
+            return await asyncio.to_thread(pack, destination, self._places(copy), tell)
 
     async def restore(self, source: Path, *, tell: Tell = lambda *_: None) -> int:
         """Bring everything back as it is in a backup; how many sounds came back. They are shown when this returns.
 
-        Sounds that came since stay; files that have changed since are put aside into the data folder.
+        Sounds that came since stay; files that have changed since are put aside into the data folder. Deleted sounds
+        can be restored as they could be then. What a kill interrupts is finished by restoring the backup once more.
 
         Raises:
             CollectionError: It is no backup, or cannot be read or written; the database has not changed then.
-            StoreError: Its database cannot be used, or this one not be written.
+            StoreError: Its database cannot be used, or this one not be written, or the bin not be read.
         """
         aside = self._scratch / f"replaced-{time.strftime('%Y%m%d-%H%M%S')}"
         with _scratch(self._scratch, ".db") as copy:
-            brought = await asyncio.to_thread(unpack, source, self._catalog.folder.root, copy, aside, tell)
+            brought = await asyncio.to_thread(unpack, source, self._places(copy), aside, tell)
             await self._store.replace_with(copy)
         await self._catalog.load()
         return brought
+
+    def _places(self, database: Path) -> Places:
+        return Places(self._catalog.folder.root, Bin(self._scratch / FOLDER), database)
 
     async def identify(self, sizes: AbstractSet[int] | None = None) -> None:
         """Find out the content of sounds that are not encoded yet, so that duplicates are known as such.

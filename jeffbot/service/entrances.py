@@ -13,14 +13,15 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any
 
 from ..community import Audience, Entrance, Moment
-from ..errors import ForbiddenError, LibopusMissingError, PlaybackError
+from ..errors import ForbiddenError, LibopusMissingError, PlaybackError, printable
 from ..library.catalog import Catalog
 from ..models import Caller, GuildId, Mode, PlayOptions, Retrigger, Seconds, Sound, UserId, VoicePlace
+from ..news import EntrancesChanged, Publish
 from ..playback import Playback
 from ..rooms import Voice
 from ..store.store import Store
-from ..store.values import Deed
-from .callers import caller_of, kept, need_guild, need_manager
+from .audit import Audit
+from .callers import caller_of, kept, may_manage, need_guild
 from .guilds import Guilds
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Entrances:
         guilds: Guilds,
         is_greeted: Callable[[UserId], bool],
         play: Play,
+        publish: Publish,
     ) -> None:
         self._catalog = catalog
         self._store = store
@@ -55,7 +57,10 @@ class Entrances:
         self._guilds = guilds
         self._is_greeted = is_greeted
         self._play = play
+        self._publish = publish
+        self._audit = Audit(store)
         self._sounds: dict[tuple[GuildId, Audience, int, Moment], int] = {}
+        self._loaded = False
         self._greeted: dict[_Who, Seconds] = {}
         """When, by the monotonic clock, someone last got a sound."""
         self._greetings: defaultdict[GuildId, set[asyncio.Task[None]]] = defaultdict(set)
@@ -65,15 +70,22 @@ class Entrances:
         self._closed = False
 
     async def load(self) -> None:
-        """Read them all; what was known stays where the store cannot be read.
+        """Read them all, and tell what has changed; what was known stays where the store cannot be read.
 
         Raises:
             StoreError: It cannot.
         """
         entrances = await self._store.read(lambda records: records.people.entrances())
+        before = self._sounds
         self._sounds = {
             (item.guild_id, item.audience, item.subject_id, item.moment): item.sound_id for item in entrances
         }
+        changed = before.items() ^ self._sounds.items() if self._loaded else ()
+        self._loaded = True
+        for news in {
+            EntrancesChanged(guild_id, _user(audience, subject)) for (guild_id, audience, subject, _), _ in changed
+        }:
+            self._publish(news)
 
     def close(self) -> None:
         """Greet nobody more."""
@@ -117,25 +129,29 @@ class Entrances:
         caller, moment = caller_of(caller), Moment(moment)
         guild_id = need_guild(caller, self._voice)
         audience, subject = _subject(caller, user_id, role_id, everyone=everyone)
-        if (audience, subject) != (Audience.USER, caller.user_id):
-            try:
-                need_manager(caller, guild_id, self._voice)
-            except ForbiddenError:
-                raise ForbiddenError(
-                    "You may choose your own sound; those of others are for who manages the server"
-                ) from None
-        found = None if sound is None else kept(self._catalog.pick(sound, guild_id), self._store)
-        entrance = Entrance(guild_id, audience, subject, moment, found.id if found else 0)
-        if found:
+        target = f"{audience}:{subject} {moment} {'-' if sound is None else printable(str(sound))}"
+        with self._audit.noted(caller, "entrance", guild_id=guild_id, target=target):
+            if (audience, subject) != (Audience.USER, caller.user_id) and not may_manage(caller, guild_id, self._voice):
+                raise ForbiddenError("You may choose your own sound; those of others are for who manages the server")
+            found = None if sound is None else kept(self._catalog.pick(sound, guild_id), self._store)
+            await self._keep(Entrance(guild_id, audience, subject, moment, found.id if found else 0))
+        return found
+
+    async def _keep(self, entrance: Entrance) -> None:
+        if entrance.sound_id:
             await self._store.write(lambda records: records.people.set_entrance(entrance))
-            self._sounds[entrance[:4]] = found.id
+            self._sounds[entrance[:4]] = entrance.sound_id
         else:
             await self._store.write(lambda records: records.people.clear_entrance(entrance))
             self._sounds.pop(entrance[:4], None)
-        if (audience, subject) != (Audience.USER, caller.user_id):
-            target = f"{audience}:{subject} {moment} {found.path if found else '-'}"
-            self._store.later(Deed(time.time(), "entrance", "ok", caller.user_id, guild_id, target))
-        return found
+        self._publish(EntrancesChanged(entrance.guild_id, _user(entrance.audience, entrance.subject_id)))
+
+    def own(self, caller: Caller | int, moment: Moment) -> Sound | None:
+        """The caller's own sound in their guild; None: they have chosen none, or it is not there."""
+        caller = caller_of(caller)
+        guild_id = need_guild(caller, self._voice)
+        sound_id = self._sounds.get((guild_id, Audience.USER, caller.user_id, moment))
+        return None if sound_id is None else self._catalog.by_id(sound_id, guild_id)
 
     def of(self, guild_id: GuildId, user_id: UserId, roles: Collection[int], moment: Moment) -> Sound | None:
         """What is played for someone: their own sound, else their highest role's that has one, else everyone's.
@@ -233,6 +249,10 @@ class Entrances:
             return await self._play(sound, user_id, place, options)
         except LibopusMissingError:
             return await self._play(sound, user_id, place, PlayOptions(Mode.QUEUE, counted=False))
+
+
+def _user(audience: Audience, subject: int) -> UserId | None:
+    return UserId(subject) if audience is Audience.USER else None
 
 
 def _subject(caller: Caller, user_id: UserId | None, role_id: int | None, *, everyone: bool) -> tuple[Audience, int]:

@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 import logging
-import time
 import zoneinfo
 from typing import Any
 
@@ -12,9 +11,10 @@ import msgspec
 from ..community import GuildSettings
 from ..errors import BadDetailsError, LibopusMissingError, UnloadedError
 from ..models import MAX_VOLUME, Caller, GuildId, PlayOptions, Sound
+from ..news import Publish, SettingsChanged
 from ..rooms import Voice
 from ..store.store import Store
-from ..store.values import Deed
+from .audit import Audit
 from .callers import caller_of, need_guild, need_manager
 
 logger = logging.getLogger(__name__)
@@ -25,22 +25,26 @@ MAX_COOLDOWN = 86_400.0
 class Guilds:
     """The settings of all guilds that changed some. Read in the event loop; kept in the store."""
 
-    def __init__(self, store: Store, voice: Voice, defaults: PlayOptions) -> None:
+    def __init__(self, store: Store, voice: Voice, defaults: PlayOptions, publish: Publish) -> None:
         self._store = store
         self._voice = voice
         self._defaults = defaults
+        self._publish = publish
+        self._audit = Audit(store)
         self._settings: dict[GuildId, GuildSettings] = {}
+        self._loaded = False
         self._changing = asyncio.Lock()
 
     async def load(self) -> None:
-        """Read them all; what was known stays where the store cannot be read.
+        """Read them all, and tell what others have changed; what was known stays where the store cannot be read.
 
         Raises:
             StoreError: It cannot.
         """
         before, self._settings = self._settings, await self._store.read(lambda records: records.guilds.all())
+        tells, self._loaded = self._loaded, True
         for guild_id in before.keys() | self._settings.keys():
-            await self._apply(guild_id, before.get(guild_id, _UNCHANGED))
+            await self._apply(guild_id, before.get(guild_id, _UNCHANGED), tells=tells)
 
     def settings(self, guild_id: GuildId) -> GuildSettings:
         """Those of a guild."""
@@ -60,10 +64,9 @@ class Guilds:
         """
         caller = caller_of(caller)
         guild_id = need_guild(caller, self._voice)
-        need_manager(caller, guild_id, self._voice)
-        settings = await self.keep(guild_id, **changes)
-        self._store.later(Deed(time.time(), "settings", "ok", caller.user_id, guild_id, ", ".join(changes)))
-        return settings
+        with self._audit.noted(caller, "settings", guild_id=guild_id, target=", ".join(changes)):
+            need_manager(caller, guild_id, self._voice)
+            return await self.keep(guild_id, **changes)
 
     async def keep(self, guild_id: GuildId, **changes: Any) -> GuildSettings:
         """Change them whoever asks; otherwise as :meth:`change`."""
@@ -75,9 +78,11 @@ class Guilds:
         await self._apply(guild_id, before)
         return settings
 
-    async def _apply(self, guild_id: GuildId, before: GuildSettings) -> None:
-        """Have a guild's session be as the guild has it now, where that has changed."""
+    async def _apply(self, guild_id: GuildId, before: GuildSettings, *, tells: bool = True) -> None:
+        """Tell of a guild's settings, and have its session be like that, where they have changed."""
         settings = self.settings(guild_id)
+        if settings != before and tells:
+            self._publish(SettingsChanged(guild_id, settings))
         try:
             if settings.native != before.native:
                 await self._voice.session(guild_id).refresh()

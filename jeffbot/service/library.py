@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import AlreadyExistsError, BadDetailsError, ForbiddenError, SoundNotFoundError
+from ..errors import AlreadyExistsError, BadDetailsError, ForbiddenError, SoundNotFoundError, printable
 from ..library.catalog import Catalog
 from ..library.details import MAX_ALIASES, MAX_TAG_CHARS, MAX_TAGS, MAX_TITLE_CHARS, clean
 from ..library.ingest import Staged
@@ -20,7 +20,8 @@ from ..models import Caller, Details, GuildId, NativeSound, Sound
 from ..rooms import Voice
 from ..store.store import Store
 from ..store.values import File, Story
-from .callers import caller_of, deed, guild_of, kept, need_guild, need_manager, need_owner
+from .audit import Audit
+from .callers import caller_of, guild_of, kept, need_guild, need_manager, need_owner
 from .changes import Changes
 from .entrances import Entrances
 from .files import Files
@@ -44,10 +45,18 @@ class LibraryService:
     """
 
     def __init__(
-        self, *, catalog: Catalog, store: Store, voice: Voice, files: Files, changes: Changes, entrances: Entrances
+        self,
+        *,
+        catalog: Catalog,
+        store: Store,
+        voice: Voice,
+        files: Files,
+        changes: Changes,
+        entrances: Entrances,
     ) -> None:
         self._catalog = catalog
         self._store = store
+        self._audit = Audit(store)
         self._voice = voice
         self._changes = changes
         self._entrances = entrances
@@ -63,6 +72,10 @@ class LibraryService:
             SoundNotFoundError: There is none.
         """
         return self._catalog.pick(sound, guild_of(caller_of(caller), self._voice))
+
+    def by_id(self, caller: Caller | int, sound_id: int) -> Sound | None:
+        """The sound of a number, where it is there and the caller sees it."""
+        return self._catalog.by_id(sound_id, guild_of(caller_of(caller), self._voice))
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Have a listener called in the event loop after each change of the sounds, or of what is said of them.
@@ -102,13 +115,14 @@ class LibraryService:
         return await self._changes.carry_out(self._edit(caller_of(caller), sound, changes))
 
     async def _edit(self, caller: Caller, sound: str | int, changes: dict[str, Any]) -> Sound:
-        found = self._kept(caller, sound)
-        need_owner(caller, found, self._voice)
-        details = clean(_changed(found.details, changes))
-        self._check_names(details, found.guild_id, found)
-        await self._store.write(lambda records: records.sounds.edit(found.id, details))
-        await self._catalog.refresh([found.id])
-        self._store.later(deed(caller, "edit", found))
+        with self._audit.noted(caller, "edit", target=printable(str(sound))) as entry:
+            found = self._kept(caller, sound)
+            entry.about(found)
+            need_owner(caller, found, self._voice)
+            details = clean(_changed(found.details, changes))
+            self._check_names(details, found.guild_id, found)
+            await self._store.write(lambda records: records.sounds.edit(found.id, details))
+            await self._catalog.refresh([found.id])
         return self._catalog.by_id(found.id, found.guild_id) or found
 
     # Adding and deleting
@@ -146,23 +160,25 @@ class LibraryService:
         """
         caller = caller_of(caller)
         guild_id = None if shared else guild_of(caller, self._voice)
-        if guild_id is None:
-            need_manager(caller, None, self._voice)
-        said = clean(details or Details())
-        async with self._checking:
-            staged = await asyncio.to_thread(self._ingest.stage, file, name, guild_id, below)
-        known = {
-            "uploader_id": caller.user_id,
-            "content_hash": staged.sha256,
-            "length": staged.checked.duration,
-            "loudness": staged.checked.loudness,
-        }
-        placing = self._place(caller, staged, guild_id, said, known | more, twin=twin, namesake=namesake)
-        return await self._changes.carry_out(placing)
+        with self._audit.noted(caller, "add", guild_id=guild_id, target=printable(name)) as entry:
+            if guild_id is None:
+                need_manager(caller, None, self._voice)
+            said = clean(details or Details())
+            async with self._checking:
+                staged = await asyncio.to_thread(self._ingest.stage, file, name, guild_id, below)
+            known = {
+                "uploader_id": caller.user_id,
+                "content_hash": staged.sha256,
+                "length": staged.checked.duration,
+                "loudness": staged.checked.loudness,
+            }
+            placing = self._place(staged, guild_id, said, known | more, twin=twin, namesake=namesake)
+            sound = await self._changes.carry_out(placing)
+            entry.about(sound)
+        return sound
 
     async def _place(
         self,
-        caller: Caller,
         staged: Staged,
         guild_id: GuildId | None,
         said: Details,
@@ -190,7 +206,6 @@ class LibraryService:
         sound = self._catalog.at(guild_id, path_of(place, guild_id))
         if sound is None:  # whoever else works in the folder was quicker
             raise SoundNotFoundError(place.name)
-        self._store.later(deed(caller, "add", sound))
         return sound
 
     async def add_by_link(self, caller: Caller | int, url: str, name: str = "", **said: Any) -> Sound:
@@ -275,7 +290,13 @@ class LibraryService:
         return await self._changes.carry_out(self._merge(caller_of(caller), keep, others))
 
     async def _merge(self, caller: Caller, keep: str | int, others: Sequence[str | int]) -> Sound:
-        into = self._kept(caller, keep)
+        with self._audit.noted(caller, "merge", target=printable(str(keep))) as entry:
+            into = self._kept(caller, keep)
+            entry.about(into)
+            await self._merge_into(caller, into, others)
+        return self._catalog.by_id(into.id, into.guild_id) or into
+
+    async def _merge_into(self, caller: Caller, into: Sound, others: Sequence[str | int]) -> None:
         merged = [sound for other in others if (sound := self._kept(caller, other)).id != into.id]
         for sound in (into, *merged):
             need_owner(caller, sound, self._voice)
@@ -293,8 +314,6 @@ class LibraryService:
         await self._store.write(work)
         await self._catalog.refresh([into.id, *ids])
         await self._entrances.load()
-        self._store.later(deed(caller, "merge", into))
-        return self._catalog.by_id(into.id, into.guild_id) or into
 
     def _kept(self, caller: Caller | int, sound: str | int) -> Sound:
         return kept(self.find(caller, sound), self._store)

@@ -8,8 +8,10 @@ from ..community import Choices, Heard, Privacy
 from ..errors import ForbiddenError, StoreError
 from ..library.catalog import Catalog
 from ..models import Caller, Sound, Standing, UserId
+from ..news import FavouritesChanged, Publish
 from ..rooms import Voice
 from ..store.store import Store
+from .audit import Audit
 from .callers import caller_of, guild_of, kept, need_guild
 from .entrances import Entrances
 
@@ -23,11 +25,13 @@ RECENT = 25
 class People:
     """Use cases about people. Changes are durable when a method returns; StoreError: nothing can be kept now."""
 
-    def __init__(self, catalog: Catalog, store: Store, voice: Voice, entrances: Entrances) -> None:
+    def __init__(self, catalog: Catalog, store: Store, voice: Voice, entrances: Entrances, publish: Publish) -> None:
         self._catalog = catalog
         self._store = store
         self._voice = voice
         self._entrances = entrances
+        self._publish = publish
+        self._audit = Audit(store)
         self._choices: dict[UserId, Choices] = {}
 
     async def load(self) -> None:
@@ -56,6 +60,12 @@ class People:
             ForbiddenError: They would have more than 500.
         """
         caller = caller_of(caller)
+        with self._audit.noted(caller, "favourites"):
+            return await self._change_favourites(caller, add, remove)
+
+    async def _change_favourites(
+        self, caller: Caller, add: Iterable[str | int], remove: Iterable[str | int]
+    ) -> tuple[Sound, ...]:
         added, removed = self._ids(caller, add), self._ids(caller, remove)
 
         def work(records: "Records") -> tuple[int, ...]:
@@ -66,7 +76,9 @@ class People:
                 raise ForbiddenError(f"{MAX_FAVOURITES} favourites are the most; take some out first")
             return ids
 
-        return self._seen(caller, await self._store.write(work))
+        ids = await self._store.write(work)
+        self._publish(FavouritesChanged(caller.user_id))
+        return self._seen(caller, ids)
 
     async def recent(self, caller: Caller | int, *, mine: bool = True, limit: int = RECENT) -> tuple[Heard, ...]:
         """What the caller, or everyone, played last in their guild; each sound once, the latest first."""
@@ -130,6 +142,7 @@ class People:
             return records.people.erase(about), uploads
 
         erased, uploads = await self._store.write(work)
+        self._publish(FavouritesChanged(about))
         await self._entrances.load()
         await self._catalog.refresh(uploads)
         return erased

@@ -9,15 +9,14 @@ from typing import Any
 
 from ..errors import (
     NoSoundsError,
-    NotPlayingError,
     NoVoiceChannelError,
     UnplayableSoundError,
+    printable,
 )
 from ..events import EventHub
 from ..library.catalog import Catalog
 from ..library.names import fold
 from ..models import (
-    MAX_VOLUME,
     Caller,
     GuildId,
     LinkState,
@@ -26,17 +25,19 @@ from ..models import (
     Retrigger,
     Seconds,
     Sound,
-    VoicePlace,
     VoiceReport,
 )
-from ..playback import Encoding, Playback, PlaybackEvent, SoundStarted, Status
-from ..rooms import Bank, Session, Voice
+from ..news import News
+from ..playback import Encoding, Playback, SoundStarted, Status
+from ..rooms import Bank, Members, Voice
 from ..store.store import Store
 from ..store.values import Played
+from .audit import Audit
 from .bin import BinService
-from .callers import caller_of, guild_of, may_manage, need_guild
+from .callers import caller_of, place_of
 from .changes import Changes
 from .collections import Collections
+from .controls import Controls
 from .diagnosis import checked, silence
 from .entrances import Entrances
 from .files import Files
@@ -44,6 +45,7 @@ from .guilds import Guilds
 from .library import LibraryService
 from .numbers import Statistics
 from .people import People
+from .revocations import Revocations
 from .starting import Starter
 
 logger = logging.getLogger(__name__)
@@ -52,7 +54,7 @@ RANDOM_TRIES = 5
 """How many sounds ``random`` tries before it passes on that they cannot be played."""
 
 
-class SoundService:
+class SoundService(Controls):
     """Play sounds where people are.
 
     Every method takes the :class:`~jeffbot.models.Caller` who asks; a bare user id stands for one without limits.
@@ -65,7 +67,7 @@ class SoundService:
         bank: Bank,
         voice: Voice,
         store: Store,
-        events: EventHub[PlaybackEvent],
+        events: EventHub[News],
         files: Files,
         defaults: PlayOptions | None = None,
     ) -> None:
@@ -75,8 +77,10 @@ class SoundService:
         self._store = store
         self._events = events
         self._defaults = defaults or PlayOptions()
-        self.guilds = Guilds(store, voice, self._defaults)
+        self.guilds = Guilds(store, voice, self._defaults, events.publish)
         """What guilds remember."""
+        self.audit = Audit(store)
+        """Who did what."""
         self._starter = Starter(bank, voice, self.guilds)
         self.entrances = Entrances(
             catalog=catalog,
@@ -85,9 +89,10 @@ class SoundService:
             guilds=self.guilds,
             is_greeted=lambda user_id: self.people.choices(user_id).greeted,
             play=self._starter.start,
+            publish=events.publish,
         )
         """Sounds for who comes and goes."""
-        self.people = People(catalog, store, voice, self.entrances)
+        self.people = People(catalog, store, voice, self.entrances, events.publish)
         """Favourites, choices, privacy."""
         self._changes = changes = Changes()
         self.library = LibraryService(
@@ -100,7 +105,10 @@ class SoundService:
         """Whole collections in and out."""
         self.numbers = Statistics(store, voice, self.guilds)
         """What was played."""
+        self.revocations = Revocations(store)
+        """Tokens that are good no more."""
         events.subscribe(self._count)
+        catalog.changes.subscribe(events.publish)
 
     async def load(self) -> None:
         """Read what guilds and people have set; to be called when the store was opened, or changed by others.
@@ -111,15 +119,22 @@ class SoundService:
         await self.guilds.load()
         await self.people.load()
         await self.entrances.load()
+        await self.revocations.load()
 
     async def wait_changed(self) -> None:
         """Wait until the changes under way have been carried out."""
         await self._changes.wait()
+        await self.revocations.wait_changed()
 
-    def subscribe(self, listener: Callable[[PlaybackEvent], object]) -> Callable[[], None]:
-        """Have a listener called in the event loop with each SoundStarted and SoundEnded, in the order they happen.
+    @property
+    def members(self) -> Members:
+        """Who is a member of which guild."""
+        return self._voice.members
 
-        What comes back ends that.
+    def subscribe(self, listener: Callable[[News], object]) -> Callable[[], None]:
+        """Have a listener called in the event loop with all news, in the order it happens; see :mod:`jeffbot.news`.
+
+        Beginnings and ends of sounds (SoundStarted, SoundEnded) are among it. What comes back ends that.
         """
         return self._events.subscribe(listener)
 
@@ -156,12 +171,15 @@ class SoundService:
         await self._catalog.wait_ready()
         caller = caller_of(caller)
         given = _given(mode, retrigger, volume, gain)
-        place = self._voice.place_of(caller.user_id, caller.guild_id)
-        sound = self._catalog.find(filename, place.guild_id if place else self._guild_of(caller))
-        if place is None:
-            raise NoVoiceChannelError
-        options = self.guilds.options(place.guild_id, sound, given)
-        return await self._starter.start(sound, caller.user_id, place, options)
+        place = place_of(caller, self._voice)
+        guild_id = place.guild_id if place else self._guild_of(caller)
+        with self.audit.noted(caller, "play", guild_id=guild_id, target=printable(filename)) as entry:
+            sound = self._catalog.find(filename, guild_id)
+            entry.about(sound)
+            if place is None:
+                raise NoVoiceChannelError
+            options = self.guilds.options(place.guild_id, sound, given)
+            return await self._starter.start(sound, caller.user_id, place, options)
 
     async def random(
         self,
@@ -182,85 +200,27 @@ class SoundService:
         await self._catalog.wait_ready()
         caller = caller_of(caller)
         given = _given(mode, None, volume, None)
-        sounds: Sequence[Sound] = self._catalog.sounds(self._guild_of(caller))
-        if tag is not None:
-            sounds = await asyncio.to_thread(_tagged, sounds, fold(tag))
-        if not sounds:
-            raise NoSoundsError
-        place = self._place_of(caller)
-        unplayable: set[Sound] = set()
-        while True:
-            sound = self._pick(sounds, place.guild_id, unplayable)
-            options = self.guilds.options(place.guild_id, sound, given)
-            try:
-                return await self._starter.start(sound, caller.user_id, place, options)
-            except UnplayableSoundError:
-                unplayable.add(sound)
-                if len(unplayable) >= min(RANDOM_TRIES, len(sounds)):
-                    raise
-
-    async def stop(self, caller: Caller | int, playback_id: str | None = None) -> None:
-        """End what plays and waits in the caller's guild, and every press there that has not begun; or one sound alone.
-
-        The guild is the one they are in voice in; for a caller in none the bot's only guild. Does nothing where the
-        bot is in several, or nothing plays.
-        """
-        guild_id = self._guild_of(caller_of(caller))
-        if guild_id is not None:
-            if playback_id is None:
-                self.entrances.stop(guild_id)
-            self._voice.session(guild_id).stop(playback_id)
-
-    async def skip(self, caller: Caller | int) -> None:
-        """End what sounds in the caller's guild, and go on with what waits.
-
-        Raises:
-            NotPlayingError: Nothing sounds there.
-        """
-        session = self._session_of(caller)
-        if session is None or not session.skip():
-            raise NotPlayingError
-
-    async def pause(self, caller: Caller | int) -> None:
-        """Let what plays in the caller's guild stand still until :meth:`resume`, or a press that does not wait.
-
-        Raises:
-            NotPlayingError: Nothing sounds there.
-        """
-        session = self._session_of(caller)
-        if session is None or session.now_playing is None:
-            raise NotPlayingError
-        session.pause(paused=True)
-
-    async def resume(self, caller: Caller | int) -> None:
-        """Go on after a pause.
-
-        Raises:
-            NotPlayingError: Nothing stands still there.
-        """
-        session = self._session_of(caller)
-        if session is None or not session.paused:
-            raise NotPlayingError
-        session.pause(paused=False)
-
-    async def set_volume(self, caller: Caller | int, percent: float) -> None:
-        """How loud all sounds are in the caller's guild, what plays now included, until the bot restarts.
-
-        Said by who manages the guild, it is remembered.
-
-        Raises:
-            ValueError: It is not 0 to 200.
-            NoVoiceChannelError: The caller is in no voice channel of a guild they may act on.
-            LibopusMissingError: This machine cannot change it.
-            StoreError: It is as loud now, but cannot be remembered.
-        """
-        if not 0 <= percent <= MAX_VOLUME:
-            raise ValueError(f"volume must be 0 to {MAX_VOLUME:g} percent")
-        caller = caller_of(caller)
-        guild_id = need_guild(caller, self._voice)
-        self._starter.set_volume(guild_id, percent)
-        if may_manage(caller, guild_id, self._voice):
-            await self.guilds.keep(guild_id, volume=float(percent))
+        place = place_of(caller, self._voice)
+        guild_id = place.guild_id if place else self._guild_of(caller)
+        with self.audit.noted(caller, "random", guild_id=guild_id) as entry:
+            sounds: Sequence[Sound] = self._catalog.sounds(guild_id)
+            if tag is not None:
+                sounds = await asyncio.to_thread(_tagged, sounds, fold(tag))
+            if not sounds:
+                raise NoSoundsError
+            if place is None:
+                raise NoVoiceChannelError
+            unplayable: set[Sound] = set()
+            while True:
+                sound = self._pick(sounds, place.guild_id, unplayable)
+                entry.about(sound)
+                options = self.guilds.options(place.guild_id, sound, given)
+                try:
+                    return await self._starter.start(sound, caller.user_id, place, options)
+                except UnplayableSoundError:
+                    unplayable.add(sound)
+                    if len(unplayable) >= min(RANDOM_TRIES, len(sounds)):
+                        raise
 
     def sounds(
         self,
@@ -299,17 +259,20 @@ class SoundService:
 
     def status(self, caller: Caller | int) -> Status:
         """What the bot does in the caller's guild, chosen as for :meth:`stop`."""
-        session = self._session_of(caller)
+        guild_id = self._guild_of(caller_of(caller))
+        session = None if guild_id is None else self._voice.session(guild_id)
         channel = session.channel if session else None
         return Status(
+            guild_id=guild_id,
             connected=channel is not None,
             channel=channel,
             now_playing=session.now_playing if session else None,
             queue=session.queue if session else (),
             paused=session.paused if session else False,
-            encoding=self._encoding(),
-            sound_count=self._catalog.count(self._guild_of(caller_of(caller))),
+            encoding=self.encoding,
+            sound_count=self._catalog.count(guild_id),
             server_time=time.time(),
+            volume=session.volume if session else self._defaults.volume,
             voice=session.voice if session else VoiceReport(state=LinkState.IDLE),
         )
 
@@ -330,27 +293,19 @@ class SoundService:
         silent = silence(status, volume=volume, refusal=self._starter.refusals.get(guild_id))
         return (*causes, *silent) if causes else (*silent, *checked(status))
 
-    def _encoding(self) -> Encoding | None:
+    def count(self, guild_id: GuildId | None) -> int:
+        """How many sounds a guild sees; None: how many all guilds share."""
+        return self._catalog.count(guild_id)
+
+    @property
+    def encoding(self) -> Encoding | None:
+        """How far encoding ahead is; None when all that can be has been encoded."""
         progress = self._bank.encoding
         return Encoding(progress.done, progress.total) if progress.done < progress.total else None
 
-    def _place_of(self, caller: Caller) -> VoicePlace:
-        place = self._voice.place_of(caller.user_id, caller.guild_id)
-        if place is None:
-            raise NoVoiceChannelError
-        return place
-
-    def _session_of(self, caller: Caller | int) -> Session | None:
-        guild_id = self._guild_of(caller_of(caller))
-        return None if guild_id is None else self._voice.session(guild_id)
-
-    def _guild_of(self, caller: Caller) -> GuildId | None:
-        return guild_of(caller, self._voice)
-
-    def _count(self, event: PlaybackEvent) -> None:
+    def _count(self, event: News) -> None:
         """Have a press counted when it begins to be heard."""
-        playback = event.playback
-        if isinstance(event, SoundStarted) and playback.counted and playback.sound.id:
+        if isinstance(event, SoundStarted) and (playback := event.playback).counted and playback.sound.id:
             user_id = playback.user_id if self.people.choices(playback.user_id).counted else None
             at = playback.started_at or time.time()
             self._store.later(Played(playback.sound.id, playback.place.guild_id, user_id, at))

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.sql.functions import coalesce
 
 from ..community import DAYS, HOURS, Heard, Numbers, PersonCount, SoundCount
@@ -113,7 +113,7 @@ class Plays:
         return self._connection.execute(statement).one()._asdict()
 
     def recent(self, guild_id: GuildId, *, user_id: UserId | None = None, limit: int = 20) -> tuple[Heard, ...]:
-        """What was played last in a guild, by someone or by all; each sound once, the latest first."""
+        """What was played last in a guild, by someone or by all, and by whom; each sound once, the latest first."""
         here = [plays.c.guild_id == guild_id]
         if user_id is not None:
             here.append(plays.c.user_id == user_id)
@@ -123,10 +123,19 @@ class Plays:
             .group_by(plays.c.sound_id)
             .order_by(func.max(plays.c.played_at).desc(), plays.c.sound_id)
             .limit(limit)
+            .subquery()
         )
-        rows = self._connection.execute(latest).all()
+        that = and_(plays.c.sound_id == latest.c.sound_id, plays.c.played_at == latest.c.at)
+        who = (
+            select(latest.c.sound_id, latest.c.at, func.max(plays.c.user_id).label("user_id"))
+            .join(plays, that)
+            .where(*here)
+            .group_by(latest.c.sound_id, latest.c.at)
+            .order_by(latest.c.at.desc(), latest.c.sound_id)
+        )
+        rows = self._connection.execute(who).all()
         titles = self._titles(row.sound_id for row in rows)
-        return tuple(Heard(row.sound_id, titles[row.sound_id], user_id, row.at) for row in rows)
+        return tuple(Heard(row.sound_id, titles[row.sound_id], row.user_id, row.at) for row in rows)
 
     def forget_before(self, at: float) -> int:
         """Remove single plays that are older; the sounds' own counts stay. How many those were."""

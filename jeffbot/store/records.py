@@ -10,6 +10,7 @@ from .audit import Audit
 from .guilds import Guilds
 from .people import People
 from .plays import Plays
+from .revocations import Revocations
 from .sounds import Sounds
 from .values import Deed, Line, Measured, Played
 
@@ -44,6 +45,11 @@ class Records:
     def audit(self) -> Audit:
         """Who did what."""
         return Audit(self.connection)
+
+    @cached_property
+    def revocations(self) -> Revocations:
+        """Which tokens are good no more."""
+        return Revocations(self.connection)
 
     @property
     def revision(self) -> int:

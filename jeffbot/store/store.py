@@ -291,6 +291,7 @@ class Store:
     def _clean(self) -> None:
         with self._opened().writing() as records:
             now = time.time()
+            records.revocations.forget_before(now)
             if self._audit_days:
                 records.audit.forget_before(now - self._audit_days * DAY)
             if self._plays_days:

@@ -5,6 +5,9 @@ updates: O(1) for whoever has moved since the bot saw them; otherwise one pass o
 each.
 """
 
+from collections.abc import Callable, Collection
+from typing import cast
+
 import nextcord
 
 from ..models import ChannelId, GuildId, UserId, VoicePlace
@@ -12,10 +15,16 @@ from .encryption import VocalChannel
 
 
 class Directory:
-    """The voice channels of all users the bot can see."""
+    """The voice channels of all users the bot can see.
 
-    def __init__(self, client: nextcord.Client) -> None:
+    Args:
+        client: The bot.
+        on_moved: Told the guild, when the bot itself came, went or was moved there.
+    """
+
+    def __init__(self, client: nextcord.Client, on_moved: Callable[[GuildId], object] = lambda _: None) -> None:
         self._client = client
+        self._on_moved = on_moved
         self._last_guild: dict[int, int] = {}
 
     def place_of(self, user_id: UserId, guild_id: GuildId | None) -> VoicePlace | None:
@@ -32,6 +41,11 @@ class Directory:
         self._last_guild.pop(user_id, None)
         return None
 
+    def users_in(self, guild_id: GuildId) -> Collection[UserId]:
+        """Who is in a voice channel of a guild, bots included; a live view, O(1) to get and to look somebody up in."""
+        guild = self._client.get_guild(guild_id)
+        return cast("Collection[UserId]", guild._voice_states.keys()) if guild else ()  # public only by channel
+
     async def on_voice_state_update(
         self, member: nextcord.Member, _before: nextcord.VoiceState, after: nextcord.VoiceState
     ) -> None:
@@ -40,6 +54,8 @@ class Directory:
             self._last_guild[member.id] = member.guild.id
         elif self._last_guild.get(member.id) == member.guild.id:
             del self._last_guild[member.id]
+        if self._client.user and member.id == self._client.user.id:
+            self._on_moved(GuildId(member.guild.id))
 
 
 def _place(guild: nextcord.Guild | None, user_id: int) -> VoicePlace | None:

@@ -65,6 +65,7 @@ class VoiceLink:
         on_back: Awaited when the channel has been joined anew.
         moved: What to do when a moderator moves the bot.
         play_timeout: How long a first join may take.
+        on_change: Told when its state may be another.
     """
 
     def __init__(
@@ -75,8 +76,10 @@ class VoiceLink:
         *,
         moved: Moved,
         play_timeout: Seconds,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._ways = ways
+        self._on_change = on_change
         self._on_over = on_over
         self._on_back = on_back
         self._moved = moved
@@ -121,6 +124,12 @@ class VoiceLink:
     def channel(self) -> VocalChannel | None:
         """The voice channel it is connected to."""
         return self._client.place if self._client else None
+
+    def outline(self) -> tuple[object, ...]:
+        """What of how it is does not change by itself from one moment to the next."""
+        client, channel = self._client, self.channel
+        encryption = (client.encrypted, client.decryptable) if client else ()
+        return self.state, channel and channel.id, *encryption
 
     def report(self) -> VoiceReport:
         """How it is."""
@@ -183,6 +192,7 @@ class VoiceLink:
             work.cancel()
             await asyncio.wait([work])
             self._take_client()  # it may have come to its end before
+        self._on_change()
         await self._see_off()
 
     def _take_client(self) -> SoundVoiceClient | None:
@@ -213,12 +223,14 @@ class VoiceLink:
         if task.done():
             self._ended(task)
         else:
+            self._on_change()
             task.add_done_callback(self._ended)
         return task
 
     def _ended(self, work: "asyncio.Task[None]") -> None:
         if self._work is work:
             self._work = self._lost_at = self.trouble = None
+            self._on_change()
         if not work.cancelled():
             work.exception()  # seen: a recovery need not be awaited by anybody
 
@@ -298,6 +310,7 @@ class VoiceLink:
             logger.warning("out of voice until asked again: %s", loss.words)
             self.goal = None
             self._on_over(EndReason.LEFT)
+            self._on_change()
             return
         logger.warning("joining voice anew: %s", loss.words)
         self._lost_at = time.monotonic()

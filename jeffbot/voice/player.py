@@ -103,11 +103,18 @@ class Track:
 
 
 class Player:
-    """Plays tracks on one output. Its methods, save the clock's, are called in the event loop that it was made in."""
+    """Plays tracks on one output. Its methods, save the clock's, are called in the event loop that it was made in.
 
-    def __init__(self, clock: VoiceClock, output: Output) -> None:
+    Args:
+        clock: Beats for it while it has something to send.
+        output: Where packets go.
+        on_change: Called in the event loop after changes of the queue, of the volume, and of whether it is paused.
+    """
+
+    def __init__(self, clock: VoiceClock, output: Output, on_change: Callable[[], None] = lambda: None) -> None:
         self._clock = clock
         self._output = output
+        self._on_change = on_change
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._lock = threading.Lock()
@@ -172,6 +179,7 @@ class Player:
             if track in self._queue:
                 self._queue.remove(track)
                 self._say_end(track, reason)
+                self._say_changed()
             elif track in self._sounding:
                 self._remove([track], reason)
             wakes = self._wakes()
@@ -193,9 +201,10 @@ class Player:
     def pause(self) -> None:
         """Let what plays stand still."""
         with self._lock:
-            self._paused = bool(self._sounding)
+            self._set_paused(paused=bool(self._sounding))
             if self._mixer:
                 self._mixer.interrupt()
+        self._tell()
 
     def resume(self) -> None:
         """Go on after a pause; by way of the mixer, for stored packets lean on those before them, not on silence."""
@@ -203,7 +212,7 @@ class Player:
             if self._paused:
                 with contextlib.suppress(LibopusMissingError):  # then it takes 0.1 s to be as loud as before
                     self._have_mixer()
-                self._paused = False
+                self._set_paused(paused=False)
                 self._fit_mixer()
             wakes = self._wakes()
         self._tell()
@@ -224,8 +233,11 @@ class Player:
         if factor != 1:
             libopus()  # or refuse what would refuse every press
         with self._lock:
+            if factor != self._volume:
+                self._say_changed()
             self._volume = factor
             self._fit_mixer()
+        self._tell()
 
     @property
     def sounding(self) -> bool:
@@ -276,14 +288,20 @@ class Player:
             self._queue.appendleft(track)
         else:
             self._queue.append(track)
+        self._say_changed()
 
     def _sound(self, track: Track, displaced: list[Track]) -> None:
         if len(displaced) < len(self._sounding) or track.factor * self._volume != 1:
             self._have_mixer()
         self._remove(displaced, EndReason.REPLACED)
         self._sounding.append(track)
-        self._paused = False
+        self._set_paused(paused=False)
         self._fit_mixer()
+
+    def _set_paused(self, *, paused: bool) -> None:
+        if paused is not self._paused:
+            self._paused = paused
+            self._say_changed()
 
     def _fit_mixer(self) -> None:
         """Mix where there is something to mix, and only there."""
@@ -336,6 +354,7 @@ class Player:
         if not self._sounding and self._queue:
             self._sounding.append(self._queue.popleft())
             self._mixer = None
+            self._say_changed()
         if not self._sounding:
             self._mixer = None
             return
@@ -358,12 +377,17 @@ class Player:
                 track.voice.fade_out()
             self._say_end(track, reason)
         if not self._sounding:
-            self._mixer, self._paused = None, False
+            self._mixer = None
+            self._set_paused(paused=False)
 
     def _end_all(self, reason: EndReason) -> None:
         self._remove([*self._sounding], reason)
-        while self._queue:
-            self._say_end(self._queue.popleft(), reason)
+        waiting = tuple(self._queue)
+        self._queue.clear()
+        for track in waiting:
+            self._say_end(track, reason)
+        if waiting:
+            self._say_changed()
 
     def _wakes(self) -> bool:
         """Whether the clock has to be started; from now on it counts as running."""
@@ -381,6 +405,9 @@ class Player:
 
     def _say_end(self, track: Track, reason: EndReason) -> None:
         self._news.append(lambda: track.on_end(reason))
+
+    def _say_changed(self) -> None:
+        self._news.append(self._on_change)
 
     def _wake(self) -> None:
         self._output.speak()

@@ -31,7 +31,8 @@ from ..models import (
     VoicePlace,
     VoiceReport,
 )
-from ..playback import Playback, PlaybackEvent, SoundEnded, SoundStarted
+from ..news import PlayerChanged, Publish, QueueChanged, VoiceChanged
+from ..playback import Playback, SoundEnded, SoundStarted
 from ..tasks import start_now
 from .clock import VoiceClock
 from .directory import place_in
@@ -42,8 +43,6 @@ from .native import NativeSoundboard
 from .player import Player, Track
 
 logger = logging.getLogger(__name__)
-
-type Publish = Callable[[PlaybackEvent], None]
 
 
 class GuildSession:
@@ -67,15 +66,25 @@ class GuildSession:
         self._native = native
         self._manners = manners
         self._play_timeout = play_timeout
-        self._link = VoiceLink(ways, self._over, self._take_the_stage, moved=manners.moved, play_timeout=play_timeout)
-        self._player = Player(clock, self._link)
+        self._link = VoiceLink(
+            ways,
+            self._over,
+            self._take_the_stage,
+            moved=manners.moved,
+            play_timeout=play_timeout,
+            on_change=self.tell_voice,
+        )
+        self._player = Player(clock, self._link, self._tell_player)
         self._stay = Stay(manners)
         self._mute_since: Seconds | None = None
         self._leaving: asyncio.Task[None] | None = None
-        self._presses: set[asyncio.Task[Playback]] = set()
+        self._presses: dict[asyncio.Task[Playback], UserId] = {}
         self._turn = asyncio.Lock()
         self._playbacks: dict[str, tuple[Playback, Track]] = {}
         """By id, all that sound or wait, in the order of their presses."""
+        self._told_player = PlayerChanged(guild_id, self.paused, self.volume)
+        self._told_queue = QueueChanged(guild_id, ())
+        self._told_voice = self._link.outline()
 
     @property
     def channel(self) -> str | None:
@@ -126,7 +135,7 @@ class GuildSession:
             UnplayableSoundError: From ``clip``.
         """
         playback = Playback(sound, user_id, place, counted=options.counted)
-        return await self._pressed(self._press(playback, clip, options), sound)
+        return await self._pressed(self._press(playback, clip, options), playback)
 
     async def play_native(self, sound: Sound, user_id: UserId, place: VoicePlace, *, counted: bool = True) -> Playback:
         """Have Discord's own soundboard play a sound it has, in its turn; Discord does not tell when that ends.
@@ -135,12 +144,13 @@ class GuildSession:
             NativeSoundboardError: Discord does not play it.
             PlaybackCancelledError: As for :meth:`play`; or PlaybackTimeoutError, or VoiceUnavailableError.
         """
-        return await self._pressed(self._press_natively(Playback(sound, user_id, place, counted=counted)), sound)
+        playback = Playback(sound, user_id, place, counted=counted)
+        return await self._pressed(self._press_natively(playback), playback)
 
-    async def _pressed(self, work: Coroutine[Any, Any, Playback], sound: Sound) -> Playback:
+    async def _pressed(self, work: Coroutine[Any, Any, Playback], playback: Playback) -> Playback:
         """Carry out a press, which ``stop`` takes back."""
-        press = start_now(work, f"jeffbot press {sound.name}")
-        self._presses.add(press)
+        press = start_now(work, f"jeffbot press {playback.sound.name}")
+        self._presses[press] = playback.user_id
         press.add_done_callback(self._press_ended)
         try:
             if not press.done():
@@ -156,24 +166,25 @@ class GuildSession:
         return press.result()
 
     def _press_ended(self, press: "asyncio.Task[Playback]") -> None:
-        self._presses.discard(press)
+        self._presses.pop(press, None)
         if not press.cancelled():
             press.exception()  # seen: a press that came too late is awaited by nobody
 
-    def stop(self, playback_id: str | None = None) -> None:
-        """End one sound; or all, those that wait too, and take back every press that has not begun.
+    def stop(self, playback_id: str | None = None, user_id: UserId | None = None) -> None:
+        """End one sound; or all, those that wait too, and take back every press that has not begun; or a user's alone.
 
         The bot stays in its channel, and a join goes on: were it to leave each time, presses and stops in quick
         succession would use up what the whole bot may send to Discord (Discord: Gateway, "Rate Limiting").
         """
-        if playback_id is not None:
-            _, track = self._playbacks.get(playback_id, (None, None))
-            if track:
-                self._player.end(track)
+        for press, presser in tuple(self._presses.items()):
+            if playback_id is None and user_id in {None, presser}:
+                press.cancel()
+        if playback_id is None and user_id is None:
+            self._player.stop()
             return
-        for press in self._presses:
-            press.cancel()
-        self._player.stop()
+        for playback, track in tuple(self._playbacks.values()):
+            if playback_id in {None, playback.id} and user_id in {None, playback.user_id}:
+                self._player.end(track)
 
     def skip(self) -> bool:
         """End what sounds and go on with what waits; whether anything sounded."""
@@ -186,7 +197,7 @@ class GuildSession:
     @property
     def volume(self) -> float:
         """How loud all is, percent."""
-        return self._player.volume * 100
+        return round(self._player.volume * 100, 6)
 
     def set_volume(self, percent: float) -> None:
         """How loud all is, what plays now included, in percent.
@@ -211,12 +222,31 @@ class GuildSession:
     def tick(self, now: Seconds) -> None:
         """Look, each second, whether all is well, and whether it is time to leave; ``now`` is the monotonic clock's."""
         self._link.tick(now)
+        self.tell_voice()
         self._watch_mute(now)
         if self._link.state is LinkState.IDLE and self._player.sounding:
             self._over(EndReason.FAILED)  # whatever came between: nothing is going to play it
         is_leaving = self._leaving is not None and not self._leaving.done()
         if not is_leaving and not self._presses and self._why_leave(now):
             self._leaving = start_now(self._leave_unless_asked(now), "jeffbot leave")
+
+    def tell_voice(self) -> None:
+        """Tell of the voice connection, where it is not as it was when that was last told."""
+        outline = self._link.outline()
+        if outline != self._told_voice:
+            self._told_voice = outline
+            self._publish(VoiceChanged(self._guild_id, self.voice, self.place))
+
+    def _tell_player(self) -> None:
+        """Tell what has changed of what waits, and of how all is played."""
+        player = PlayerChanged(self._guild_id, self.paused, self.volume)
+        if player != self._told_player:
+            self._told_player = player
+            self._publish(player)
+        queue = QueueChanged(self._guild_id, self.queue)
+        if queue != self._told_queue:
+            self._told_queue = queue
+            self._publish(queue)
 
     async def close(self) -> None:
         """Stop, and leave voice."""

@@ -10,14 +10,16 @@ from typing import Self
 import nextcord
 
 from ..errors import UnloadedError
-from ..models import GuildId, Manners, Seconds, UserId
+from ..models import ChannelId, GuildId, Manners, Seconds, UserId, VoicePlace
+from ..news import GuildLeft, Publish
 from .clock import VoiceClock
 from .connector import VoiceConnector
 from .diagnosis import diagnose
-from .directory import Directory
+from .directory import Directory, place_in
 from .joiner import Joiner
+from .members import GuildMembers
 from .native import NativeSoundboard
-from .session import GuildSession, Publish
+from .session import GuildSession
 
 logger = logging.getLogger(__name__)
 
@@ -48,9 +50,11 @@ class Switchboard:
         self._prefers_native = prefers_native
         self._joiner = Joiner(client, self._connector, self._is_deaf)
         self.native = NativeSoundboard(client)
+        self.members = GuildMembers(client)
         self._closed = False
-        self.directory = Directory(client)
+        self.directory = Directory(client, self._moved)
         self.place_of = self.directory.place_of
+        self.users_in = self.directory.users_in
 
     async def __aenter__(self) -> Self:
         self._watching = asyncio.create_task(self._watch(), name="jeffbot voice")
@@ -66,6 +70,7 @@ class Switchboard:
             try:
                 await self._connector.close()
             finally:
+                await self.members.close()
                 self._clock.close()
                 await asyncio.to_thread(self._clock.join)
 
@@ -100,6 +105,26 @@ class Switchboard:
 
     def _is_deaf(self, guild_id: GuildId) -> bool:
         return self._manners.deaf and not self._prefers_native(guild_id)
+
+    def channel(self, channel_id: ChannelId) -> VoicePlace | None:
+        """A voice channel of the bot's guilds."""
+        channel = self._client.get_channel(channel_id)
+        return place_in(channel) if isinstance(channel, nextcord.VoiceChannel | nextcord.StageChannel) else None
+
+    def may_join(self, user_id: UserId, channel_id: ChannelId) -> bool:
+        """Whether a user who is in voice in a guild may join another voice channel of it."""
+        channel = self._client.get_channel(channel_id)
+        if not isinstance(channel, nextcord.VoiceChannel | nextcord.StageChannel):
+            return False
+        member = channel.guild.get_member(user_id)
+        if member is None:
+            return False
+        allowed = channel.permissions_for(member)
+        return allowed.view_channel and allowed.connect
+
+    def has_guild(self, guild_id: GuildId) -> bool:
+        """Whether the bot is in a guild."""
+        return self._client.get_guild(guild_id) is not None
 
     def only_guild(self) -> GuildId | None:
         """The bot's guild, where it is a member of just one."""
@@ -136,6 +161,12 @@ class Switchboard:
         """The bot is no longer in a guild."""
         if session := self._sessions.pop(guild_id, None):
             await session.close()
+        self._publish(GuildLeft(guild_id))
+
+    def _moved(self, guild_id: GuildId) -> None:
+        """The bot is in another voice channel of a guild than it was, or in none."""
+        if session := self._sessions.get(guild_id):
+            session.tell_voice()
 
     async def _watch(self) -> None:
         while True:

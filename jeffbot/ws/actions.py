@@ -1,183 +1,306 @@
-"""What remote clients can ask for: one table, from action to request, handler and reply."""
+"""What remote clients can ask for: one table.
 
-import bisect
-import time
+WebSocket, HTTP, ``describe``, the documents, and the typed client all read it.
+"""
+
+import enum
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-from msgspec import UNSET
-
 from ..errors import ErrorCode
-from ..models import Caller
-from ..playback import Playback, Status
-from ..service import SoundService
-from . import protocol
-from .listings import Listings
+from . import replies, requests
+from .desk import Call, Desk
+from .handlers import about, people, playing, sounds
+from .limits import Cost
+from .listings import WholeListing
+from .scopes import Scope
 
-MAX_PAGE = 1000
-"""The most sounds of one page of ``list``."""
-
-type Handler = Callable[["Actions", Caller, Any], Awaitable[protocol.Reply]]
+type Answer = replies.Reply | WholeListing
+type Handler = Callable[[Desk, Call, Any], Awaitable[Answer]]
 
 
-@dataclass(frozen=True, slots=True)
+class Reach(enum.Enum):
+    """Where a user has to be for what they ask."""
+
+    NOWHERE = enum.auto()
+    """It is about no guild."""
+    VOICE = enum.auto()
+    """In a voice channel of the guild they name."""
+    GUILD = enum.auto()
+    """A member of the guild they name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """How one action is read, carried out and refused."""
+    """How one action is read, allowed, carried out and refused."""
 
-    request: type[protocol.Request]
-    handler: Handler
-    trouble: ErrorCode
+    name: str
+    request: type[requests.Request]
+    reply: type[replies.Reply]
+    handler: Handler | None
+    """None: the WebSocket connection does it itself, and HTTP has no such action."""
+    scope: Scope | None
+    """What the token has to carry; None: nothing, one need not have signed in."""
+    change_scope: Scope | None = None
+    """What it has to carry for a request that changes something, where others only read."""
+    reach: Reach = Reach.NOWHERE
+    cost: Cost = Cost.REQUEST
+    trouble: ErrorCode = ErrorCode.ACTION_ERROR
     """The code of failures that have none of their own."""
-    trouble_message: str
+    trouble_message: str = "Error executing the action"
     """What a client is told of a fault of ours."""
-    bad_field: ErrorCode
-    """The code of a request whose fields are wrong."""
-    bad_field_message: str
+    bad_field: tuple[str, ErrorCode, str] | None = None
+    """The field that the first protocol had, and what it says where that is wrong."""
     starts_sound: bool = False
     """Whether it waits for a sound to begin; others are not kept waiting by it."""
+    is_immediate: bool = False
+    """Whether it is answered ahead of answers that still wait for a sound to begin."""
+    manages: bool = False
+    """Whether the user's rights as a manager of the guild count."""
 
-    def refusal(self, error: msgspec.ValidationError) -> tuple[ErrorCode, str]:
-        """Code and message for a request whose fields are wrong."""
-        if any(f"`$.{field}`" in str(error) for field in protocol.PLAY_FIELDS):
-            return ErrorCode.INVALID_FIELD, str(error)
-        return self.bad_field, self.bad_field_message
+    @property
+    def description(self) -> str:
+        """What it does, in a sentence or two."""
+        documented = self.handler or self.request
+        return " ".join((documented.__doc__ or "").split())
 
+    def needs(self, request: requests.Request) -> Scope | None:
+        """What the token has to carry for this request."""
+        return self.change_scope if self.change_scope and request.changes else self.scope
 
-class Actions:
-    """The actions of one soundboard."""
-
-    def __init__(self, service: SoundService, clock: Callable[[], float] = time.time) -> None:
-        self._service = service
-        self._clock = clock
-        self._listings = Listings(service)
-
-    async def list(self, caller: Caller, request: protocol.List) -> protocol.Listing:
-        """All sounds the caller sees by name, or a page of them."""
-        await self._service.wait_ready()
-        sounds = self._service.sounds(caller=caller)
-        if request.limit is None and request.cursor is None:
-            encoded = await self._listings.whole(sounds)
-            return protocol.Listing(sounds=encoded, count=len(sounds))
-        start = bisect.bisect_right(sounds, request.cursor or "", key=lambda sound: sound.name)
-        limit = MAX_PAGE if request.limit is None else max(1, min(request.limit, MAX_PAGE))
-        page = sounds[start : start + limit]
-        more = start + limit < len(sounds)
-        return protocol.Listing(
-            sounds=self._listings.encode(page),
-            count=len(page),
-            total=len(sounds),
-            cursor=page[-1].name if more else UNSET,
-        )
-
-    async def play(self, caller: Caller, request: protocol.Play) -> protocol.Playing:
-        """Play one sound where the caller is."""
-        playback = await self._service.play(
-            caller, request.filename, mode=request.mode, retrigger=request.retrigger, volume=request.volume
-        )
-        return _playing(playback, request.filename)
-
-    async def random(self, caller: Caller, request: protocol.Random) -> protocol.Playing:
-        """Play any sound where the caller is."""
-        playback = await self._service.random(caller, mode=request.mode, volume=request.volume)
-        reply = _playing(playback, playback.sound.name)
-        reply.random = True
-        return reply
-
-    async def stop(self, caller: Caller, request: protocol.Stop) -> protocol.Stopped:
-        """End what plays where the caller is."""
-        await self._service.stop(caller, request.playback_id)
-        return protocol.Stopped()
-
-    async def status(self, caller: Caller, _request: protocol.Request) -> protocol.StatusReport:
-        """Tell what the bot does where the caller is."""
-        return _report(self._service.status(caller))
-
-    async def diagnose(self, caller: Caller, _request: protocol.Request) -> protocol.Diagnosis:
-        """Tell why the caller may hear nothing."""
-        return protocol.Diagnosis(findings=self._service.diagnose(caller))
-
-    async def ping(self, _caller: Caller | None, _request: protocol.Request) -> protocol.Pong:
-        """Tell that the server is there."""
-        return protocol.Pong(server_time=self._clock())
+    def is_change(self, request: requests.Request) -> bool:
+        """Whether it would change something."""
+        return request.changes if self.change_scope else self.scope not in {None, Scope.READ}
 
 
-def _action(
-    request: type[protocol.Request],
-    handler: Handler,
-    trouble: ErrorCode,
-    trouble_message: str,
-    *,
-    bad_field: tuple[ErrorCode, str] | None = None,
-    starts_sound: bool = False,
-) -> Action:
-    code, message = bad_field or (trouble, "A field of the request is of the wrong kind")
-    return Action(request, handler, trouble, trouble_message, code, message, starts_sound)
-
-
-ACTIONS = {
-    "list": _action(protocol.List, Actions.list, ErrorCode.LIST_ERROR, "Error retrieving sound list"),
-    "play": _action(
-        protocol.Play,
-        Actions.play,
-        ErrorCode.PLAY_ERROR,
-        "Error playing sound",
-        bad_field=(ErrorCode.MISSING_FILENAME, "Filename required"),
+_ALL = (
+    Action(
+        name="authenticate",
+        request=requests.Authenticate,
+        reply=replies.AuthSuccess,
+        handler=None,
+        scope=None,
+        trouble=ErrorCode.AUTH_ERROR,
+        trouble_message="Internal authentication error",
+    ),
+    Action(
+        name="ping",
+        request=requests.Request,
+        reply=replies.Pong,
+        handler=playing.ping,
+        scope=None,
+        is_immediate=True,
+    ),
+    Action(
+        name="list",
+        request=requests.List,
+        reply=replies.Listing,
+        handler=sounds.list_,
+        scope=Scope.READ,
+        reach=Reach.GUILD,
+        trouble=ErrorCode.LIST_ERROR,
+        trouble_message="Error retrieving sound list",
+    ),
+    Action(
+        name="search",
+        request=requests.Search,
+        reply=replies.Found,
+        handler=sounds.search,
+        scope=Scope.READ,
+        reach=Reach.GUILD,
+    ),
+    Action(
+        name="play",
+        request=requests.Play,
+        reply=replies.Playing,
+        handler=playing.play,
+        scope=Scope.PLAY,
+        reach=Reach.VOICE,
+        cost=Cost.PRESS,
+        trouble=ErrorCode.PLAY_ERROR,
+        trouble_message="Error playing sound",
+        bad_field=("filename", ErrorCode.MISSING_FILENAME, "Filename required"),
         starts_sound=True,
     ),
-    "random": _action(
-        protocol.Random,
-        Actions.random,
-        ErrorCode.RANDOM_ERROR,
-        "Error playing random sound",
+    Action(
+        name="random",
+        request=requests.Random,
+        reply=replies.Playing,
+        handler=playing.random,
+        scope=Scope.PLAY,
+        reach=Reach.VOICE,
+        cost=Cost.PRESS,
+        trouble=ErrorCode.RANDOM_ERROR,
+        trouble_message="Error playing random sound",
         starts_sound=True,
     ),
-    "stop": _action(protocol.Stop, Actions.stop, ErrorCode.STOP_ERROR, "Error stopping playback"),
-    "status": _action(protocol.Request, Actions.status, ErrorCode.STATUS_ERROR, "Error retrieving status"),
-    "diagnose": _action(protocol.Request, Actions.diagnose, ErrorCode.ACTION_ERROR, "Error looking for the cause"),
-    "ping": _action(protocol.Request, Actions.ping, ErrorCode.ACTION_ERROR, "Error executing the action"),
-}
-AUTHENTICATE = "authenticate"
-UNAUTHENTICATED = frozenset({AUTHENTICATE, "ping"})
-"""What may be asked before signing in."""
-IMMEDIATE = frozenset({"stop", "status", "diagnose", "ping"})
-"""What is answered at once, ahead of answers that still wait for a sound to begin."""
+    Action(
+        name="stop",
+        request=requests.Stop,
+        reply=replies.Stopped,
+        handler=playing.stop,
+        scope=Scope.PLAY,
+        reach=Reach.VOICE,
+        trouble=ErrorCode.STOP_ERROR,
+        trouble_message="Error stopping playback",
+        is_immediate=True,
+    ),
+    Action(
+        name="skip",
+        request=requests.Targeted,
+        reply=replies.Skipped,
+        handler=playing.skip,
+        scope=Scope.PLAY,
+        reach=Reach.VOICE,
+        cost=Cost.PRESS,
+    ),
+    Action(
+        name="player",
+        request=requests.Player,
+        reply=replies.PlayerReply,
+        handler=playing.player,
+        scope=Scope.READ,
+        change_scope=Scope.PLAY,
+        reach=Reach.VOICE,
+        manages=True,
+    ),
+    Action(
+        name="queue",
+        request=requests.Queue,
+        reply=replies.QueueReply,
+        handler=playing.queue,
+        scope=Scope.READ,
+        change_scope=Scope.PLAY,
+        reach=Reach.VOICE,
+    ),
+    Action(
+        name="status",
+        request=requests.Targeted,
+        reply=replies.StatusReport,
+        handler=playing.status,
+        scope=Scope.READ,
+        reach=Reach.VOICE,
+        trouble=ErrorCode.STATUS_ERROR,
+        trouble_message="Error retrieving status",
+        is_immediate=True,
+    ),
+    Action(
+        name="diagnose",
+        request=requests.Targeted,
+        reply=replies.Diagnosis,
+        handler=playing.diagnose,
+        scope=Scope.READ,
+        reach=Reach.VOICE,
+        trouble_message="Error looking for the cause",
+        is_immediate=True,
+    ),
+    Action(
+        name="favourites",
+        request=requests.Favourites,
+        reply=replies.FavouritesReply,
+        handler=people.favourites,
+        scope=Scope.READ,
+        change_scope=Scope.PLAY,
+        reach=Reach.GUILD,
+    ),
+    Action(
+        name="guilds",
+        request=requests.Request,
+        reply=replies.GuildsReply,
+        handler=people.guilds,
+        scope=Scope.READ,
+    ),
+    Action(
+        name="upload",
+        request=requests.Upload,
+        reply=replies.UploadTicket,
+        handler=sounds.upload,
+        scope=Scope.MANAGE,
+        reach=Reach.GUILD,
+        manages=True,
+    ),
+    Action(
+        name="edit",
+        request=requests.Edit,
+        reply=replies.Edited,
+        handler=sounds.edit,
+        scope=Scope.MANAGE,
+        reach=Reach.GUILD,
+        manages=True,
+    ),
+    Action(
+        name="delete",
+        request=requests.Delete,
+        reply=replies.Deleted,
+        handler=sounds.delete,
+        scope=Scope.MANAGE,
+        reach=Reach.GUILD,
+        manages=True,
+    ),
+    Action(
+        name="recent",
+        request=requests.Recent,
+        reply=replies.RecentReply,
+        handler=people.recent,
+        scope=Scope.READ,
+        reach=Reach.GUILD,
+    ),
+    Action(
+        name="stats",
+        request=requests.Stats,
+        reply=replies.StatsReply,
+        handler=people.stats,
+        scope=Scope.READ,
+        reach=Reach.GUILD,
+    ),
+    Action(
+        name="entrance",
+        request=requests.Entrance,
+        reply=replies.EntranceReply,
+        handler=people.entrance,
+        scope=Scope.READ,
+        change_scope=Scope.PLAY,
+        reach=Reach.GUILD,
+    ),
+    Action(
+        name="settings",
+        request=requests.Settings,
+        reply=replies.SettingsReply,
+        handler=people.settings,
+        scope=Scope.READ,
+        change_scope=Scope.MANAGE,
+        reach=Reach.GUILD,
+        manages=True,
+    ),
+    Action(
+        name="refresh",
+        request=requests.Request,
+        reply=replies.Refreshed,
+        handler=people.refresh,
+        scope=Scope.READ,
+    ),
+    Action(
+        name="subscribe",
+        request=requests.Subscribe,
+        reply=replies.Subscribed,
+        handler=None,
+        scope=Scope.READ,
+    ),
+    Action(
+        name="unsubscribe",
+        request=requests.Unsubscribe,
+        reply=replies.Unsubscribed,
+        handler=None,
+        scope=Scope.READ,
+    ),
+    Action(
+        name="describe",
+        request=requests.Request,
+        reply=replies.Description,
+        handler=about.describe,
+        scope=Scope.READ,
+    ),
+)
 
-
-def _playing(playback: Playback, filename: str) -> protocol.Playing:
-    return protocol.Playing(
-        filename=filename,
-        title=playback.sound.title,
-        channel=playback.place.channel,
-        playback_id=playback.id,
-        duration=playback.duration,
-        queued=UNSET if playback.started_at else True,
-    )
-
-
-def _report(status: Status) -> protocol.StatusReport:
-    now = status.now_playing
-    return protocol.StatusReport(
-        connected=status.connected,
-        playing=status.playing,
-        now_playing=None
-        if now is None
-        else protocol.NowPlaying(
-            title=now.sound.title,
-            filename=now.sound.name,
-            user_id=str(now.user_id),
-            playback_id=now.id,
-            started_at=now.started_at or 0.0,
-            position=now.position,
-            duration=now.duration,
-        ),
-        sound_count=status.sound_count,
-        server_time=status.server_time,
-        channel=status.channel,
-        paused=status.paused,
-        encoding=None
-        if status.encoding is None
-        else protocol.EncodingProgress(status.encoding.done, status.encoding.total),
-        voice=status.voice,
-    )
+ACTIONS: dict[str, Action] = {action.name: action for action in _ALL}

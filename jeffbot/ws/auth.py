@@ -1,107 +1,157 @@
-"""The tokens that let remote clients in: made and checked.
+"""The tokens that let remote clients in: made, checked and renewed.
 
 ``python -m jeffbot.ws.auth <discord_user_id>`` prints one.
 """
 
 import argparse
-import json
-import logging
-import re
+import dataclasses
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
-from ..models import Seconds, UserId
+from ..errors import ForbiddenError
+from ..models import Seconds
 from ..settings import Settings
+from . import claims
+from .claims import BAD_FORMAT, ISSUER, REQUIRED, REVOKED, Identity, TokenError, parse_snowflake
+from .scopes import SEED_SCOPES, Scope, chosen, written
 from .secret import load_secret
 
-logger = logging.getLogger(__name__)
+__all__ = [
+    "BAD_FORMAT",
+    "MAX_HOURS",
+    "MAX_TOKEN_CHARS",
+    "RENEWABLE",
+    "Identity",
+    "TokenError",
+    "Tokens",
+    "generate_token",
+    "parse_snowflake",
+    "print_token",
+]
 
 ALGORITHM = "HS256"
-ISSUER = "jeffbot"
-LEEWAY: Seconds = 5.0
-"""By how much the clock of who made a token may be ahead of ours."""
+MAX_HOURS = 24.0 * 366
+"""The longest life that we give a token, hours; as of the setting ``token_hours``."""
+RENEWABLE: Seconds = 30 * 86_400.0
+"""How long after someone showed who they are (``auth_time``) their token can be renewed."""
 MAX_TOKEN_CHARS = 4096
-MAX_SNOWFLAKE = 2**63 - 1
-"""A snowflake is a 64-bit integer whose highest bit is not in use (Discord: Reference, "Snowflakes")."""
-
-_SNOWFLAKE = re.compile(r"[0-9]{1,20}")
-
-REQUIRED = "Token required"
-EXPIRED = "Token expired"
-BAD_PAYLOAD = "Invalid token payload"
-BAD_FORMAT = "Invalid token format"
 
 
-class TokenError(Exception):
-    """A token is refused. ``str(error)`` is for the client, ``reason`` for the log."""
-
-    def __init__(self, message: str, reason: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Whom a good token speaks for."""
-
-    user_id: UserId
-    token_id: str | None
-    expires_at: float
-    """Seconds since the epoch."""
-
-
-def parse_snowflake(value: object) -> UserId:
-    """A Discord id out of a string or an integer.
+def checked_hours(hours: float) -> float:
+    """How long a token may be good.
 
     Raises:
-        ValueError: It is none: 1 to 20 ASCII digits, from 1 to MAX_SNOWFLAKE.
+        ValueError: It is not a minute to 366 days.
     """
-    if isinstance(value, bool) or not isinstance(value, int | str) or not _SNOWFLAKE.fullmatch(str(value)):
-        raise ValueError("a Discord id is 1 to 20 digits")
-    number = int(value)
-    if not 1 <= number <= MAX_SNOWFLAKE:
-        raise ValueError("a Discord id is greater than 0 and less than 2^63")
-    return UserId(number)
+    if not 1 / 60 <= hours <= MAX_HOURS:
+        raise ValueError(f"a token can be good for 0.0167 (a minute) to {MAX_HOURS:g} hours")
+    return hours
+
+
+def never(_identity: Identity) -> bool:
+    """No token is revoked."""
+    return False
 
 
 class Tokens:
-    """Makes and checks tokens with one secret.
+    """Makes and checks tokens.
 
     Building one imports joserfc, which takes a tenth of a second: do it off the event loop.
+
+    Args:
+        secrets: The first signs, all of them verify; one alone may be given as it is.
+        hours: How long a token is good.
+        is_revoked: Whether a token that is good otherwise is so no more.
+        clock: Seconds since the epoch.
+
+    Raises:
+        ValueError: There is no secret.
     """
 
-    def __init__(self, secret: str, *, hours: float, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        secrets: str | Sequence[str],
+        *,
+        hours: float,
+        is_revoked: Callable[[Identity], bool] = never,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         from joserfc import jws, jwt  # noqa: PLC0415 - see above
         from joserfc.errors import JoseError  # noqa: PLC0415
         from joserfc.jwk import OctKey  # noqa: PLC0415
 
         self._jws, self._jwt, self._jose_error = jws, jwt, JoseError
-        self._key = OctKey.import_key(secret)
-        self._lifetime = hours * 3600
+        self._keys = [OctKey.import_key(secret) for secret in ([secrets] if isinstance(secrets, str) else secrets)]
+        if not self._keys:
+            raise ValueError("tokens need a secret")
+        self._hours = hours
+        self.is_revoked = is_revoked
         self._clock = clock
 
-    def make(self, user_id: str | int) -> str:
-        """A token for this user, good from now for the set number of hours.
+    def make(
+        self,
+        user_id: str | int,
+        *,
+        scopes: Collection[Scope] = SEED_SCOPES,
+        hours: float | None = None,
+        auth_time: float | None = None,
+    ) -> str:
+        """A token for this user, good from now on.
+
+        Args:
+            user_id: Whose presses they are.
+            scopes: What it lets its bearer do.
+            hours: How long it is good; None: as long as was set.
+            auth_time: When the user showed Discord who they are; such a token can be renewed.
 
         Raises:
-            ValueError: The id is no snowflake.
+            ValueError: The id is no snowflake, or there can be no such life.
         """
-        user = str(parse_snowflake(user_id))
-        now = int(self._clock())
-        claims = {
-            "user_id": user,
-            "sub": user,
-            "iat": now,
-            "exp": int(now + self._lifetime),
-            "jti": uuid.uuid4().hex,
+        now = self._clock()
+        expires_at = now + (self._hours if hours is None else checked_hours(hours)) * 3600
+        return self._signed(
+            Identity(parse_snowflake(user_id), uuid.uuid4().hex, expires_at, now, frozenset(scopes), auth_time)
+        )
+
+    def refresh(self, identity: Identity) -> tuple[str, float]:
+        """A token in the place of a good one, and until when it is good, seconds since the epoch.
+
+        Whichever of the two is revoked, both are.
+
+        Raises:
+            ForbiddenError: It cannot be renewed, or no longer.
+        """
+        now = self._clock()
+        if identity.auth_time is None:
+            raise ForbiddenError("This token cannot be renewed; get a new one where this one came from")
+        expires_at = int(min(now + self._hours * 3600, identity.auth_time + RENEWABLE))
+        if min(expires_at, identity.expires_at) <= now or self.is_revoked(identity):
+            raise ForbiddenError(
+                f"A token can be renewed while it is good, for {RENEWABLE / 86_400:g} days; get a new one with the "
+                "command remote in Discord, or sign in again"
+            )
+        fresh = dataclasses.replace(
+            identity, token_id=identity.token_id or uuid.uuid4().hex, expires_at=expires_at, issued_at=now
+        )
+        return self._signed(fresh), expires_at
+
+    def _signed(self, identity: Identity) -> str:
+        """``iat`` is as exact as the clock: so it is before or after a revocation of the same second."""
+        payload = {
+            "user_id": str(identity.user_id),
+            "sub": str(identity.user_id),
+            "iat": identity.issued_at,
+            "exp": int(identity.expires_at),
+            "jti": identity.token_id,
             "iss": ISSUER,
+            "scope": written(identity.scopes),
         }
-        return self._jwt.encode({"alg": ALGORITHM}, claims, self._key, algorithms=[ALGORITHM])
+        if identity.auth_time is not None:
+            payload["auth_time"] = identity.auth_time
+        return self._jwt.encode({"alg": ALGORITHM}, payload, self._keys[0], algorithms=[ALGORITHM])
 
     def check(self, token: object) -> Identity:
         """Whom a token speaks for.
@@ -113,54 +163,19 @@ class Tokens:
             raise TokenError(REQUIRED, "no token")
         if not isinstance(token, str) or not token.isascii() or len(token) > MAX_TOKEN_CHARS:
             raise TokenError(BAD_FORMAT, "not a token")
-        return self._check_claims(_payload(self._verified(token)))
+        identity = claims.read(self._verified(token), self._clock())
+        if self.is_revoked(identity):
+            raise TokenError(REVOKED, f"revoked, of user {identity.user_id}", revoked=True)
+        return identity
 
     def _verified(self, token: str) -> bytes:
-        try:
-            signed = self._jws.deserialize_compact(token.encode(), self._key, algorithms=[ALGORITHM])
-        except (self._jose_error, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise TokenError(BAD_FORMAT, f"not signed by us with {ALGORITHM} ({type(error).__name__})") from error
-        return signed.payload
-
-    def _check_claims(self, claims: Mapping[str, Any]) -> Identity:
-        now = self._clock()
-        expires = _time(claims, "exp")
-        if expires is None:
-            raise TokenError(BAD_PAYLOAD, "no exp")
-        if expires <= now:
-            raise TokenError(EXPIRED, f"expired {now - expires:.0f} s ago")
-        for name in ("iat", "nbf"):
-            moment = _time(claims, name)
-            if moment is not None and moment > now + LEEWAY:
-                raise TokenError(BAD_FORMAT, f"{name} is {moment - now:.0f} s ahead")
-        if "iss" in claims and claims["iss"] != ISSUER:
-            raise TokenError(BAD_FORMAT, "another issuer")
-        try:
-            user_id = parse_snowflake(claims.get("user_id"))
-        except ValueError as error:
-            raise TokenError(BAD_PAYLOAD, f"user_id: {error}") from None
-        token_id = claims.get("jti")
-        return Identity(user_id, token_id if isinstance(token_id, str) else None, expires)
-
-
-def _payload(payload: bytes) -> Mapping[str, Any]:
-    try:
-        claims = json.loads(payload)
-    except (ValueError, RecursionError) as error:
-        raise TokenError(BAD_PAYLOAD, "the payload is not JSON") from error
-    if not isinstance(claims, dict):
-        raise TokenError(BAD_PAYLOAD, "the payload is no object")
-    return claims
-
-
-def _time(claims: Mapping[str, Any], name: str) -> float | None:
-    """A NumericDate (RFC 7519, section 2); None where the claim is absent."""
-    if name not in claims:
-        return None
-    value = claims[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MAX_SNOWFLAKE:
-        raise TokenError(BAD_PAYLOAD, f"{name} is no time")
-    return float(value)
+        failed: Exception | None = None
+        for key in self._keys:
+            try:
+                return self._jws.deserialize_compact(token.encode(), key, algorithms=[ALGORITHM]).payload
+            except (self._jose_error, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+                failed = error
+        raise TokenError(BAD_FORMAT, f"not signed by us with {ALGORITHM} ({type(failed).__name__})") from failed
 
 
 def generate_token(user_id: str | int) -> str:
@@ -180,18 +195,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m jeffbot.ws.auth", description="Make a token for the jeffbot remote control."
     )
     parser.add_argument("discord_user_id", help="whose presses they are: in Discord, Copy User ID")
-    user_id = parser.parse_args(arguments).discord_user_id
+    parser.add_argument(
+        "--scope",
+        action="append",
+        default=[],
+        help=f"what it is good for: {', '.join(Scope)}; repeated, or with commas; otherwise read,play",
+    )
+    parser.add_argument("--hours", type=float, help="how long it is good; otherwise JEFFBOT_TOKEN_HOURS")
+    given = parser.parse_args(arguments)
+    return print_token(given.discord_user_id, given.scope, given.hours)
+
+
+def print_token(user_id: str, scopes: Collection[str] = (), hours: float | None = None) -> int:
+    """What :func:`main` does with what was typed; an exit code."""
     try:
         settings = Settings.load()
         parse_snowflake(user_id)
+        wanted = chosen(scopes)
+        hours = settings.token_hours if hours is None else checked_hours(hours)
         secret = load_secret(settings)
-        tokens = Tokens(secret.text, hours=settings.token_hours)
-        token = tokens.make(user_id)
+        tokens = Tokens(secret.text, hours=hours)
+        token = tokens.make(user_id, scopes=wanted)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a command's answer
         return 2
     ends = datetime.fromtimestamp(tokens.check(token).expires_at, UTC).astimezone()
-    print(f"Token for Discord user {user_id}, good until {ends:%Y-%m-%d %H:%M %Z}.", file=sys.stderr)  # noqa: T201
+    good = f"good until {ends:%Y-%m-%d %H:%M %Z}, for {written(wanted)}"
+    print(f"Token for Discord user {user_id}, {good}.", file=sys.stderr)  # noqa: T201
     print(f"Signed with the secret of {secret.source}.", file=sys.stderr)  # noqa: T201
     if secret.made:
         print(  # noqa: T201

@@ -1,26 +1,27 @@
 """The remote control's messages: text in, requests out; replies in, bytes out. No I/O.
 
-The shapes are those of ``docs/api.md``. Keys are only ever added to replies; unknown keys of requests are ignored.
+The shapes are those of :mod:`.requests` and :mod:`.replies`. Keys are only ever added to replies; unknown keys of
+requests are passed over.
 """
 
+import re
 import time
-from typing import Annotated
+from collections.abc import Mapping
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
-from ..errors import ErrorCode, printable
-from ..models import MAX_VOLUME, Mode, Retrigger, VoiceReport
+from ..errors import ErrorCode, SoundboardError, printable
+from .replies import ErrorReply, Reply, RequestId
+from .requests import Request
 
-MAX_MESSAGE_BYTES = 65_536
-PROTOCOL_VERSION = 1
 MAX_ECHO = 100
 """Characters of a client's text that an error repeats."""
+MAX_ID_CHARS = 64
 _MAX_EXACT_INTEGER = 2**53
 """The integers that every JSON reader holds exactly (RFC 8259, section 6)."""
 _LOGGED_CHARS = 1000
-
-type RequestId = str | int
+_PLACE = re.compile(r" - at `\$\.?(?P<field>[^`]*)`")
 
 
 class ProtocolError(Exception):
@@ -31,181 +32,30 @@ class ProtocolError(Exception):
         self.code = code
 
 
-# Requests. ``action`` has been read by then, and unknown keys are passed over.
+class RefusedError(SoundboardError):
+    """A request is refused before it is carried out, with a code of its own."""
 
+    def __init__(self, code: ErrorCode, message: str, details: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self._details = dict(details or {})
 
-class Request(Struct):
-    """A request without fields of its own."""
-
-
-class Authenticate(Request):
-    """Sign in, or renew the token."""
-
-    token: str | None = None
-
-
-class List(Request):
-    """All sounds, or a page of them."""
-
-    limit: int | None = None
-    cursor: str | None = None
-
-
-type Volume = Annotated[float, msgspec.Meta(ge=0, le=MAX_VOLUME)]
-"""Percent of amplitude."""
-
-
-class Random(Request):
-    """Play any sound."""
-
-    mode: Mode | None = None
-    volume: Volume | None = None
-
-
-class Play(Random):
-    """Play one sound."""
-
-    filename: str = ""
-    retrigger: Retrigger | None = None
-
-
-PLAY_FIELDS = ("mode", "retrigger", "volume")
-"""How a sound is to be played; an error in one of them says what is allowed."""
-
-
-class Stop(Request):
-    """End all that plays and waits, or one sound."""
-
-    playback_id: str | None = None
-
-
-# Replies.
-
-
-class Reply(Struct, tag_field="action"):
-    """What answers a request; ``id`` repeats the request's where it had one."""
-
-    id: RequestId | UnsetType = msgspec.field(default=UNSET, name="id")
-
-
-class Welcome(Reply, tag="welcome", kw_only=True):
-    """Sent once, when a client has connected."""
-
-    message: str = "Connected to Jeff Bot WebSocket server"
-    timestamp: float
-    protocol: int = PROTOCOL_VERSION
-    min_protocol: int = PROTOCOL_VERSION
-    auth_timeout: float
-    max_message_bytes: int = MAX_MESSAGE_BYTES
-
-
-class AuthSuccess(Reply, tag="auth_success", kw_only=True):
-    """The token is good."""
-
-    message: str = "Authentication successful"
-    user_id: str
-    expires_at: float
-
-
-class ListedSound(Struct):
-    """One sound of a list."""
-
-    name: str
-    path: str
-    duration: float | None
-    tags: tuple[str, ...]
-
-
-class Listing(Reply, tag="list", kw_only=True):
-    """The sounds; ``total`` and ``cursor`` where a page was asked for and more follow."""
-
-    sounds: Raw
-    count: int
-    total: int | UnsetType = UNSET
-    cursor: str | UnsetType = UNSET
-
-
-class Playing(Reply, tag="playing", kw_only=True):
-    """A sound has begun: its first packet has left."""
-
-    filename: str
-    title: str
-    channel: str
-    playback_id: str
-    duration: float | None
-    queued: bool | UnsetType = UNSET
-    random: bool | UnsetType = UNSET
-
-
-class Stopped(Reply, tag="stopped", kw_only=True):
-    """Nothing plays any more."""
-
-    message: str = "Audio playback stopped"
-
-
-class NowPlaying(Struct):
-    """What is being heard. Times in seconds, ``started_at`` since the epoch."""
-
-    title: str
-    filename: str
-    user_id: str
-    playback_id: str
-    started_at: float
-    position: float
-    duration: float | None
-
-
-class EncodingProgress(Struct):
-    """How many of so many sounds have been encoded ahead."""
-
-    done: int
-    total: int
-
-
-class StatusReport(Reply, tag="status", kw_only=True):
-    """What the bot does in the caller's guild."""
-
-    connected: bool
-    playing: bool
-    now_playing: NowPlaying | None
-    sound_count: int
-    server_time: float
-    channel: str | None
-    paused: bool
-    encoding: EncodingProgress | None
-    voice: VoiceReport
-
-
-class Diagnosis(Reply, tag="diagnose", kw_only=True):
-    """Why the caller hears nothing: sentences, the most likely cause first."""
-
-    findings: tuple[str, ...]
-
-
-class Pong(Reply, tag="pong", kw_only=True):
-    """The answer to ``ping``."""
-
-    server_time: float
-
-
-class ErrorReply(Reply, tag="error", kw_only=True):
-    """A request was not carried out."""
-
-    error_code: ErrorCode
-    error_message: str
-    timestamp: float
-    request: str | UnsetType = UNSET
+    @property
+    def details(self) -> dict[str, str]:
+        """What programs may want to know beside the code."""
+        return self._details
 
 
 class Message:
     """One message of a client, as far as it could be read: an object with an action."""
 
-    __slots__ = ("_fields", "_text", "action", "id")
+    __slots__ = ("_fields", "_text", "action", "has_bad_id", "id")
 
     def __init__(self, text: str, fields: dict[str, Raw]) -> None:
         self._text = text
         self._fields = fields
         self.id: RequestId | UnsetType = _read_id(fields.get("id"))
+        self.has_bad_id = self.id is UNSET and "id" in fields
         self.action = _read_action(fields.get("action"))
 
     def request[R: Request](self, kind: type[R]) -> R:
@@ -253,7 +103,33 @@ def error(code: ErrorCode, message: str, action: str = "", request_id: RequestId
     )
 
 
-encode = msgspec.json.Encoder().encode
+def refusal(failure: SoundboardError, otherwise: ErrorCode, message: Message) -> ErrorReply:
+    """The reply to a request that could not be carried out; ``otherwise`` is for what has no code of its own."""
+    reply = error(failure.code or otherwise, str(failure), message.action, message.id)
+    if failure.retry_after is not None:
+        reply.retry_after = failure.retry_after
+    if failure.details:
+        reply.details = failure.details
+    return reply
+
+
+def explain(failure: msgspec.ValidationError) -> tuple[str, str]:
+    """Which field of a request is wrong ("" where that is not known), and what is wrong with it, in words."""
+    text = str(failure)
+    if missing := re.fullmatch(r"Object missing required field `(\w+)`", text):
+        return missing[1], f'"{missing[1]}" is missing'
+    place = _PLACE.search(text)
+    field = printable(re.sub(r"\W.*", "", place["field"]), MAX_ECHO) if place else ""
+    what = printable(_PLACE.sub("", text).replace("`", ""), 300)
+    return field, f'"{field}": {what}' if field else what
+
+
+def encode(reply: Reply) -> bytes:
+    """The reply as JSON in UTF-8."""
+    return _encoder.encode(reply)
+
+
+_encoder = msgspec.json.Encoder()
 
 
 def _read_action(raw: Raw | None) -> str:
@@ -269,5 +145,5 @@ def _read_id(raw: Raw | None) -> RequestId | UnsetType:
     except msgspec.ValidationError:
         return UNSET
     if isinstance(value, str):
-        return value if 1 <= len(value) <= 64 else UNSET
+        return value if 1 <= len(value) <= MAX_ID_CHARS else UNSET
     return value if value is UNSET or abs(value) <= _MAX_EXACT_INTEGER else UNSET

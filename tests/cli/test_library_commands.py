@@ -527,7 +527,7 @@ def test_entrances(used: Path) -> None:
 
     told = done("entrance", CAVE).splitlines()
     assert sorted(told) == [f"entrance  user {ANNA}  horn.wav", "exit  everyone  quack.wav"]
-    assert f"user:{ANNA} entrance horn.wav" in done("audit")
+    assert f"user:{ANNA} entrance horn  ok" in done("audit")
     assert done("entrance", CAVE, "--clear", "--exit").splitlines() == [f"entrance  user {ANNA}  horn.wav"]
     assert jeffbot("entrance", CAVE, "trumpet").exit_code == 1
 
@@ -549,7 +549,8 @@ def test_add(used: Path) -> None:
     inside = jeffbot("sounds", "add", "http://127.0.0.1/a.mp3", JEFFBOT_DOWNLOADS="yes")
     assert (inside.exit_code, "Traceback" in inside.output) == (1, False)
 
-    (line,) = done("audit").splitlines()
-    assert "the command line  add" in line
-    assert "honk.wav" in line
-    assert line.endswith("ok")
+    *_, refused, first = done("audit").splitlines()
+    assert "the command line  add" in first
+    assert "honk.wav" in first
+    assert first.endswith("ok")
+    assert refused.endswith("already_exists")

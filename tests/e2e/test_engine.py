@@ -12,7 +12,8 @@ from jeffbot.audio.clip import Clip
 from jeffbot.client import RemoteClient, RemoteError
 from jeffbot.errors import LibopusMissingError
 from jeffbot.models import EndReason, Sound
-from jeffbot.playback import Playback, PlaybackEvent, SoundStarted
+from jeffbot.news import News
+from jeffbot.playback import Playback, SoundEnded, SoundStarted
 from jeffbot.sandbox.ears import Recording
 from staging import PATIENCE, MakeStage, Stage, write_tone
 
@@ -150,7 +151,7 @@ async def test_volume(stage: Stage) -> None:
 async def test_events(stage: Stage) -> None:
     """Each sound is said to begin once and then to end once, in order, also when one replaces another."""
     await encoded(stage)
-    events: list[PlaybackEvent] = []
+    events: list[News] = []
     unsubscribe = stage.service.subscribe(events.append)
     first = await stage.service.play(stage.alice.id, "long")
     second = await stage.service.play(stage.alice.id, "low")
@@ -159,7 +160,11 @@ async def test_events(stage: Stage) -> None:
     unsubscribe()
     await stage.service.play(stage.alice.id, "high")
 
-    said = [(event.playback, isinstance(event, SoundStarted)) for event in events]
+    said = [
+        (event.playback, isinstance(event, SoundStarted))
+        for event in events
+        if isinstance(event, SoundStarted | SoundEnded)
+    ]
     assert said == [(first, True), (first, False), (second, True), (second, False)]
     assert (first.reason, second.reason) == (EndReason.REPLACED, EndReason.FINISHED)
 
@@ -170,7 +175,7 @@ async def test_crowd(stage: Stage) -> None:
     names = [*CHORD] * 5
     begun: list[Playback] = []
 
-    def note(event: PlaybackEvent) -> None:
+    def note(event: News) -> None:
         if isinstance(event, SoundStarted):
             begun.append(event.playback)
 

@@ -17,7 +17,8 @@ from jeffbot.errors import (
     SoundNotFoundError,
 )
 from jeffbot.models import Caller, ChannelId, EndReason, GuildId, LinkState, Sound, UserId
-from jeffbot.playback import Playback, PlaybackEvent
+from jeffbot.news import News
+from jeffbot.playback import Playback, SoundStarted
 from jeffbot.sandbox import Permission
 from jeffbot.sandbox.ears import Recording
 from jeffbot.sandbox.ears.files import find_ffmpeg
@@ -274,8 +275,8 @@ async def test_greeting_by_discord(stage: Stage, horn: Sound, monkeypatch: pytes
     stage.guild.add_member(bob)
     await stage.service.entrances.set(bob.id, horn.id)
     heard = hear(stage)
-    begun: list[PlaybackEvent] = []
-    stage.service.subscribe(begun.append)
+    begun: list[News] = []
+    stage.service.subscribe(lambda event: begun.append(event) if isinstance(event, SoundStarted) else None)
     await stage.seen(bob.join(stage.general))
     await until(lambda: begun)
     numbers = await stage.service.numbers.numbers(stage.alice.id)

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from jeffbot.errors import ErrorCode
-from jeffbot.ws import connection, protocol, server
+from jeffbot.ws import outbox, protocol, server
 from staging import PATIENCE, Connect, MakeStage, Stage, Wire, token_for
 
 
@@ -95,7 +95,7 @@ async def test_client_that_does_not_read_is_dropped(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, connect: Connect
 ) -> None:
     """A client that asks and never reads costs a bounded amount, is dropped, and disturbs nobody."""
-    monkeypatch.setattr(connection, "SEND_TIMEOUT", 0.3)
+    monkeypatch.setattr(outbox, "SEND_TIMEOUT", 0.3)
     port = (await stage.soundboard.wait_serving()).port
     deaf = socket.socket()
     deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # before connecting: it bounds what is sent unread
@@ -223,7 +223,7 @@ async def test_trouble_outside_an_action(wire: Wire, monkeypatch: pytest.MonkeyP
 
 async def test_trouble_with_authentication(stage: Stage, stranger: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault while checking a token is not the token's: auth_error."""
-    tokens = (await stage.soundboard.wait_serving())._tokens
+    tokens = (await stage.soundboard.wait_serving()).tokens
     monkeypatch.setattr(tokens, "check", lambda _token: 1 / 0)
 
     reply = await stranger.ask({"action": "authenticate", "token": "x"})
@@ -232,8 +232,8 @@ async def test_trouble_with_authentication(stage: Stage, stranger: Wire, monkeyp
 
 async def test_trouble_in_another_action(stage: Stage, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault in an action that has no code of its own is action_error."""
-    actions = (await stage.soundboard.wait_serving())._actions
-    monkeypatch.setattr(actions, "_clock", lambda: 1 / 0)
+    desk = (await stage.soundboard.wait_serving()).dispatcher.desk
+    monkeypatch.setattr(desk, "clock", lambda: 1 / 0)
 
     assert (await wire.ask({"action": "ping"}))["error_code"] == ErrorCode.ACTION_ERROR
 

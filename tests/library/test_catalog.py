@@ -13,7 +13,7 @@ import pytest
 
 from jeffbot.errors import SoundNotFoundError
 from jeffbot.library import watching as watching_module
-from jeffbot.library.catalog import Catalog
+from jeffbot.library.catalog import AT_ONCE, Catalog
 from jeffbot.library.folder import SoundsFolder, shipped_sounds
 from jeffbot.library.names import EXTENSIONS
 from jeffbot.models import GuildId
@@ -354,6 +354,36 @@ async def test_file_added_before_the_watch_began(folder: Path, monkeypatch: pyte
         finally:
             watching.cancel()
             await asyncio.wait([watching])
+
+
+async def test_many_at_once(folder: Path) -> None:
+    """More files than are taken in at once are all there, found by a search, and gone again, after one scan."""
+    many = [f"many {number}.mp3" for number in range(400)]
+    async with Catalog(folder) as catalog:
+        await catalog.open()
+        add(folder, *many)
+        await catalog.scan()
+        assert (names(catalog), len(catalog.search("many", 1000))) == (sorted(many), 400)
+
+        for name in many[:300]:
+            (folder / name).unlink()
+        await catalog.scan()
+        assert (names(catalog), len(catalog.search("many", 1000))) == (sorted(many[300:]), 100)
+
+
+async def test_event_loop_goes_on_while_many_come(folder: Path) -> None:
+    """Many files that come at once do not hold up the event loop until they are all taken in."""
+    async with Catalog(folder) as catalog:
+        await catalog.open()
+        counts = {len(catalog.sounds())}
+        add(folder, *(f"many {number}.mp3" for number in range(400)))
+        scanning = asyncio.create_task(catalog.scan())
+        while not scanning.done():
+            await asyncio.sleep(0)
+            counts.add(len(catalog.sounds()))
+        await scanning
+
+    assert len(counts) > 400 // AT_ONCE
 
 
 async def test_folder_of_no_guild(folder: Path) -> None:

@@ -215,6 +215,9 @@ def test_changes_leave_no_trace(
                 )
             if searched:
                 index.search("boom", 3)
+            if not index.is_searchable:
+                index.make_searchable()
+                assert index.is_searchable
         made = Index(left.values())
 
         assert index.sounds == made.sounds

@@ -24,7 +24,8 @@ from jeffbot.models import (
     UserId,
     VoicePlace,
 )
-from jeffbot.playback import Playback, PlaybackEvent, SoundStarted
+from jeffbot.news import News
+from jeffbot.playback import Playback, SoundStarted
 from jeffbot.service import SoundService
 from jeffbot.service.files import Files
 from jeffbot.store.store import Store
@@ -53,7 +54,7 @@ def tone(file: Path, hertz: float = 440) -> Path:
 class FakeSession:
     """A guild in which every press is heard at once."""
 
-    events: EventHub[PlaybackEvent]
+    events: EventHub[News]
     volume: float = 100.0
     refreshed: int = 0
     played: list[tuple[Sound, PlayOptions]] = field(default_factory=list)
@@ -75,7 +76,7 @@ class FakeSession:
 class FakeVoice:
     """Alice is in the Cave's voice channel; the bot is in two guilds."""
 
-    def __init__(self, events: EventHub[PlaybackEvent]) -> None:
+    def __init__(self, events: EventHub[News]) -> None:
         self.events = events
         self.places: dict[UserId, VoicePlace] = {ALICE: GENERAL}
         self.member_of = [CAVE, TOWER]
@@ -110,7 +111,7 @@ class Home:
     store: Store
     catalog: Catalog
     voice: FakeVoice
-    events: EventHub[PlaybackEvent]
+    events: EventHub[News]
     bin: Bin
     service: SoundService
 
@@ -171,7 +172,7 @@ class Home:
 @contextlib.asynccontextmanager
 async def at_home(sounds: Path, data: Path) -> AsyncIterator[Home]:
     """A soundboard on these folders, from its start to its end."""
-    store, events = Store(data), EventHub[PlaybackEvent]()
+    store, events = Store(data), EventHub[News]()
     catalog, voice = Catalog(sounds, store), FakeVoice(events)
     limits = IngestLimits(max_bytes=MAX_BYTES, max_seconds=5)
     ingest = Ingest(catalog.folder, sniff=sniff, check=lambda _: Checked(0.02, -20.0), limits=limits)

@@ -15,10 +15,12 @@ import pytest
 from jeffbot.client import RemoteClient
 from jeffbot.community import Entrance, Moment
 from jeffbot.errors import SoundboardError
+from jeffbot.library.backup import Places, pack, unpack
+from jeffbot.library.ingest import remove_unfinished
 from jeffbot.library.layouts import CollectionError
 from jeffbot.models import Caller, Details, GuildId, Retrigger, Sound, Standing, UserId
 from jeffbot.sandbox.ears import Recording
-from service.home import ALICE, BOB, CAVE, OPERATOR, Home, at_home, tone
+from service.home import ALICE, BOB, CAVE, MEMBER, OPERATOR, Home, at_home, tone
 from staging import SECRET, Stage, write_tone
 
 GAP = 0.1
@@ -355,6 +357,20 @@ async def test_whatever_lies_in_the_folder(home: Home, tmp_path: Path) -> None:
     assert (home.sounds / "huh?.wav").stat().st_mtime == 0
 
 
+async def test_tidied_meanwhile(home: Home, tmp_path: Path) -> None:
+    """A bot that removes what was left behind does not take for that what is being brought back, however old it is."""
+    os.utime(tone(home.sounds / "old.wav"), (0, 0))
+    await home.catalog.scan()
+    await home.service.collections.back_up(tmp_path / "backup.zip")
+    (home.sounds / "old.wav").unlink()
+
+    def tidy(_done: int, _total: int) -> None:
+        remove_unfinished(home.sounds)
+
+    assert await home.service.collections.restore(tmp_path / "backup.zip", tell=tidy) == 1
+    assert home.files == ["old.wav"]
+
+
 async def test_zipped_anew(home: Home, tmp_path: Path) -> None:
     """A backup that somebody unpacked, looked at and zipped again is still one."""
     await furnish(home, None)
@@ -369,22 +385,149 @@ async def test_zipped_anew(home: Home, tmp_path: Path) -> None:
 
 
 async def test_no_secret(home: Home, tmp_path: Path) -> None:
-    """Neither the secret nor anything else of the data folder is in a backup; sounds and the database are."""
+    """Neither the secret nor anything else of the data folder is in a backup; sounds, bin and the database are."""
     await furnish(home, None)
     (home.data / "secret").write_text(SECRET)
-    (home.data / "bin").mkdir()
-    (home.data / "bin" / "7.wav").write_bytes(b"deleted")
+    horn = await home.add(OPERATOR, "horn.wav", 770)
+    await home.service.bin.delete(OPERATOR, horn.id)
 
     await home.service.collections.back_up(tmp_path / "backup.zip")
 
     with zipfile.ZipFile(tmp_path / "backup.zip") as archive:
         assert sorted(archive.namelist()) == [
+            f"bin/{horn.id}.wav",
             "jeffbot.db",
             "sounds/Lärm/ganz laut/hörn.wav",
             "sounds/drum.wav",
             "sounds/plain.wav",
         ]
         assert not any(SECRET.encode() in archive.read(name) for name in archive.namelist())
+
+
+# The bin
+
+
+async def deleted_horn(home: Home, hertz: float = 440) -> Sound:
+    """A sound that was deleted, of which much is known."""
+    horn = await home.add(MEMBER, "horn.wav", hertz, below="memes", details=Details(title="Air Horn"), plays=17)
+    await home.service.bin.delete(MEMBER, horn.id)
+    return horn
+
+
+async def test_deleted_sounds_elsewhere(home: Home, elsewhere: Home, tmp_path: Path) -> None:
+    """What could be restored when a backup was made can be, where that was brought back."""
+    horn = await deleted_horn(home)
+    content = home.bin.ids()[horn.id].read_bytes()
+    assert await home.service.collections.back_up(tmp_path / "backup.zip") == 0
+
+    assert await elsewhere.service.collections.restore(tmp_path / "backup.zip") == 0
+    await elsewhere.service.bin.settle()
+    back = await elsewhere.service.bin.restore(MEMBER, horn.id)
+
+    assert (back.id, back.title, back.path, back.file.read_bytes()) == (horn.id, "Air Horn", "memes/horn.wav", content)
+    assert (back.size, back.modified_ns) == (horn.size, horn.modified_ns)
+    assert (await elsewhere.service.library.story(OPERATOR, horn.id)).plays == 17
+    assert not [*elsewhere.data.glob("replaced-*")]
+
+
+@pytest.mark.parametrize("ending", ["wav", "mp3"])
+async def test_another_of_its_number(home: Home, elsewhere: Home, tmp_path: Path, ending: str) -> None:
+    """Where the bin has another sound under the same number that is put aside; nothing else of it is touched."""
+    horn = await deleted_horn(home)
+    content = home.bin.ids()[horn.id].read_bytes()
+    await home.service.collections.back_up(tmp_path / "backup.zip")
+    other = tone(elsewhere.data / "bin" / f"{horn.id}.{ending}", 990).read_bytes()
+    tone(elsewhere.data / "bin" / "99.wav", 990)
+
+    await elsewhere.service.collections.restore(tmp_path / "backup.zip")
+
+    assert {path.name for path in elsewhere.bin.folder.iterdir()} == {f"{horn.id}.wav", "99.wav"}
+    (aside,) = elsewhere.data.glob("replaced-*-bin/*")
+    assert (aside.name, aside.read_bytes()) == (f"{horn.id}.{ending}", other)
+    assert (await elsewhere.service.bin.restore(MEMBER, horn.id)).file.read_bytes() == content
+
+
+async def test_deleted_since(home: Home, tmp_path: Path) -> None:
+    """What was deleted after a backup is there again, once; what was restored since can be restored again."""
+    horn = await deleted_horn(home)
+    drum = await home.add(MEMBER, "drum.wav", 550)
+    await home.service.collections.back_up(tmp_path / "backup.zip")
+    await home.service.bin.restore(MEMBER, horn.id)
+    await home.service.bin.delete(MEMBER, drum.id)
+
+    await home.service.collections.restore(tmp_path / "backup.zip")
+    await home.service.bin.settle()
+    await home.catalog.scan()
+
+    assert home.service.library.find(MEMBER, "drum").id == drum.id
+    assert [item.sound_id for item in await home.service.bin.deleted(MEMBER)] == [horn.id]
+    assert (home.files, [*home.bin.ids()]) == ([f"guild-{CAVE}/drum.wav"], [horn.id])
+
+
+@pytest.mark.parametrize("verb", ["delete", "restore"])
+@pytest.mark.parametrize("step", [1, 2])
+async def test_changed_while_backed_up(home: Home, elsewhere: Home, tmp_path: Path, verb: str, step: int) -> None:
+    """A sound that is deleted or restored while a backup is written is in it all the same."""
+    drum, horn = await home.add(MEMBER, "drum.wav", 550), await deleted_horn(home)
+    copy = tmp_path / "copy.db"
+    await home.store.copy_to(copy)
+    content = {"delete": drum.file, "restore": home.bin.ids()[horn.id]}[verb].read_bytes()
+
+    def change(done: int, _total: int) -> None:
+        if done == step and verb == "delete":
+            home.bin.put(drum.id, drum.file)
+        elif done == step:
+            home.bin.take(horn.id, horn.file)
+
+    places = Places(home.sounds, home.bin, copy)
+    await asyncio.to_thread(pack, tmp_path / "backup.zip", places, change)
+    await elsewhere.service.collections.restore(tmp_path / "backup.zip")
+    await elsewhere.service.bin.settle()
+
+    files = [*elsewhere.sounds.rglob("*.wav"), *elsewhere.bin.folder.glob("*.wav")]
+    assert content in {file.read_bytes() for file in files}
+
+
+async def test_backup_without_a_bin(home: Home, tmp_path: Path) -> None:
+    """A backup of an earlier version is brought back, and the bin goes on having what it has."""
+    await furnish(home, None)
+    horn = await deleted_horn(home, 770)
+    await home.service.collections.back_up(tmp_path / "backup.zip")
+    with (
+        zipfile.ZipFile(tmp_path / "backup.zip") as archive,
+        zipfile.ZipFile(tmp_path / "earlier.zip", "w") as earlier,
+    ):
+        for name in archive.namelist():
+            if not name.startswith("bin/"):
+                earlier.writestr(name, archive.read(name))
+    (home.sounds / "drum.wav").unlink()
+
+    assert await home.service.collections.restore(tmp_path / "earlier.zip") == 1
+    await home.service.bin.settle()
+    assert (await home.service.bin.restore(MEMBER, horn.id)).title == "Air Horn"
+
+
+async def test_killed_while_restoring(home: Home, tmp_path: Path) -> None:
+    """A restore that was killed before the database was replaced, and a start after it, lose nothing: once more."""
+    await furnish(home, None)
+    horn = await deleted_horn(home, 770)
+    content = home.bin.ids()[horn.id].read_bytes()
+    before = await facts(home, None)
+    await home.service.collections.back_up(tmp_path / "backup.zip")
+    await home.service.bin.restore(MEMBER, horn.id)
+    await home.service.bin.delete(OPERATOR, home.service.library.find(OPERATOR, "plain").id)
+    (home.sounds / "drum.wav").unlink()
+    await home.catalog.scan()
+
+    places = Places(home.sounds, home.bin, tmp_path / "copy.db")
+    await asyncio.to_thread(unpack, tmp_path / "backup.zip", places, home.data / "replaced-first")
+    await home.service.bin.settle()
+    await home.catalog.scan()
+    await home.service.collections.restore(tmp_path / "backup.zip")
+    await home.service.bin.settle()
+
+    assert await facts(home, None) == before
+    assert (await home.service.bin.restore(MEMBER, horn.id)).file.read_bytes() == content
 
 
 # What is no backup
@@ -467,6 +610,12 @@ BAD: dict[str, Callable[[Path], object]] = {
     "absolute below": with_entry("sounds//evil.wav"),
     "hidden": with_entry("sounds/.evil.wav"),
     "no sound": with_entry("sounds/evil.py"),
+    "no number in the bin": with_entry("bin/evil.wav"),
+    "no sound in the bin": with_entry("bin/9.py"),
+    "below the bin": with_entry("bin/9/9.wav"),
+    "out of the bin": with_entry("bin/../9.wav"),
+    "a number too large": with_entry(f"bin/{10**19}.wav"),
+    "one of the bin is damaged": damaged("bin/4.wav"),
     "no database": with_database(lambda database: database.write_bytes(b"no database" * 1000)),
     "another database": with_database(sql("DROP TABLE sounds")),
     "a newer database": with_database(sql("UPDATE alembic_version SET version_num = '9999'")),
@@ -478,9 +627,11 @@ BAD: dict[str, Callable[[Path], object]] = {
 async def test_bad_backup(home: Home, tmp_path: Path, make: Callable[[Path], object]) -> None:
     """What is no whole backup is refused with a sentence, and nothing has changed: neither files nor what is kept."""
     await furnish(home, None)
+    assert (await deleted_horn(home, 770)).id == 4
     backup = tmp_path / "backup.zip"
     await home.service.collections.back_up(backup)
     await home.service.library.edit(OPERATOR, "drum", title="Edited since")
+    tone(home.data / "bin" / "4.wav", 990)
     tone(home.sounds / "drum.wav", 990)
     before, outside = tree(home), {*tmp_path.rglob("*.py"), *tmp_path.rglob("evil*")}
     make(backup)

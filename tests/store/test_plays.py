@@ -160,9 +160,9 @@ def test_recent(database: Database) -> None:
     play(database, Played(horn, GUILD, BOB, NOW + 2), Played(drum, OTHER_GUILD, ALICE, NOW + 3))
 
     with database.reading() as records:
-        assert records.plays.recent(GUILD) == ((horn, "horn", None, NOW + 2), (bell, "bell", None, NOW + 1))
+        assert records.plays.recent(GUILD) == ((horn, "horn", BOB, NOW + 2), (bell, "bell", BOB, NOW + 1))
         assert records.plays.recent(GUILD, user_id=ALICE) == ((horn, "horn", ALICE, NOW),)
-        assert records.plays.recent(GUILD, limit=1) == ((horn, "horn", None, NOW + 2),)
+        assert records.plays.recent(GUILD, limit=1) == ((horn, "horn", BOB, NOW + 2),)
 
 
 def test_counts_of_a_sound(database: Database) -> None:

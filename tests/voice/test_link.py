@@ -89,7 +89,15 @@ class Room:
         self.discord = Discord()
         self.over: list[EndReason] = []
         self.back = 0
-        self.link = VoiceLink(self.discord, self.over.append, self.come_back, moved=moved, play_timeout=play_timeout)
+        self.told: list[LinkState] = []
+        self.link = VoiceLink(
+            self.discord,
+            self.over.append,
+            self.come_back,
+            moved=moved,
+            play_timeout=play_timeout,
+            on_change=lambda: self.told.append(self.link.state),
+        )
 
     async def come_back(self) -> None:
         self.back += 1
@@ -124,6 +132,20 @@ async def test_many_presses_join_once(room: Room) -> None:
     await room.link.bring(GENERAL)
 
     assert (room.link.state, room.discord.tries, room.over) == (LinkState.READY, 1, [])
+
+
+async def test_changes_are_told(room: Room) -> None:
+    """Each change of what it does is told at once: joining, being there, joining anew, and being put out."""
+    await room.link.bring(GENERAL)
+    assert room.told == [LinkState.IDLE, LinkState.JOINING, LinkState.READY]
+    room.discord.lose()
+    assert room.told[3:] == [LinkState.RECOVERING]
+    await room.until(LinkState.READY)
+    assert room.told[4:] == [LinkState.READY]
+    room.discord.lose(PUT_OUT)
+    assert room.told[5:] == [LinkState.IDLE]
+    await room.link.close()
+    assert room.told[6:] == [LinkState.GONE]
 
 
 async def test_joined_anew(room: Room) -> None:

@@ -15,12 +15,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jeffbot
-from jeffbot.ws.auth import MAX_TOKEN_CHARS, TokenError, Tokens, generate_token, parse_snowflake
+from jeffbot.errors import ForbiddenError
+from jeffbot.ws.auth import (
+    MAX_HOURS,
+    MAX_TOKEN_CHARS,
+    RENEWABLE,
+    Identity,
+    TokenError,
+    Tokens,
+    generate_token,
+    parse_snowflake,
+)
+from jeffbot.ws.scopes import SEED_SCOPES, Scope
 from staging import SECRET
 
+OTHER_SECRET = "another secret of thirty-two bytes"
 NOW = 1_800_000_000
+DAY = 86_400
 USER = 123456789012345678
 HEADER = {"alg": "HS256", "typ": "JWT"}
+HEADERS = ["alg", "typ", "kid", "crit", "b64", "zip", "jku", "jwk", "x5u", "x5c", "x"]
+CLAIMS = ["user_id", "exp", "iat", "nbf", "iss", "jti", "scope", "auth_time", "sub"]
 REQUIRED, EXPIRED = "Token required", "Token expired"
 PAYLOAD, FORMAT = "Invalid token payload", "Invalid token format"
 
@@ -143,7 +158,7 @@ def test_bad_exp(tokens: Tokens, value: object) -> None:
 
 
 @pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
-@pytest.mark.parametrize("name", [b"exp", b"iat", b"nbf"])
+@pytest.mark.parametrize("name", [b"exp", b"iat", b"nbf", b"auth_time"])
 def test_time_that_is_no_number(tokens: Tokens, name: bytes, number: bytes) -> None:
     """What JSON readers make of these is no time."""
     rest = b"" if name == b"exp" else b', "exp": 1800000060'
@@ -203,7 +218,7 @@ def test_other_issuer(tokens: Tokens, issuer: object) -> None:
     assert refusal(tokens, signed(claims(iss=issuer))) == FORMAT
 
 
-@pytest.mark.parametrize("name", ["iat", "nbf"])
+@pytest.mark.parametrize("name", ["iat", "nbf", "auth_time"])
 @pytest.mark.parametrize(
     ("ahead", "good"), [(-99, True), (0, True), (5, True), (5.5, False), (6, False), (10**6, False)]
 )
@@ -224,7 +239,8 @@ def test_made_ahead_of_time(tokens: Tokens, name: str, ahead: float, *, good: bo
         pytest.param({"user_id": USER}, id="integer user_id"),
         pytest.param({"iss": ..., "jti": ...}, id="as the seed made them"),
         pytest.param({"iss": ..., "jti": ..., "iat": ...}, id="without iat"),
-        pytest.param({"sub": "someone", "aud": "somewhere", "scope": ["play"], "jti": 5}, id="with more"),
+        pytest.param({"sub": "someone", "aud": "somewhere", "jti": 5, "kid": None}, id="with more"),
+        pytest.param({"scope": "play", "auth_time": NOW - 1.5}, id="as ours are"),
         pytest.param({"user_id": f"00{USER}"}, id="leading zeros"),
     ],
 )
@@ -262,6 +278,184 @@ def test_no_token_at_all(tokens: Tokens, token: object) -> None:
     assert refusal(tokens, token) == FORMAT
 
 
+@pytest.mark.parametrize("name", ["jwk", "jku", "kid", "x5u", "x5c", "x5t"])
+@pytest.mark.parametrize("signer", [SECRET, OTHER_SECRET])
+def test_header_that_brings_its_own_key(tokens: Tokens, name: str, signer: str) -> None:
+    """A key that a token brings or names is not used: what counts is ours (RFC 7515, section 4.1)."""
+    values: dict[str, object] = {"jwk": {"kty": "oct", "k": base64url(signer.encode())}, "x5c": ["MIIB"]}
+    header = {**HEADER, name: values.get(name, "https://example.com/key")}
+    token = signed(claims(), secret=signer, header=header)
+    if signer == SECRET:
+        assert tokens.check(token).user_id == USER
+    else:
+        assert refusal(tokens, token) == FORMAT
+
+
+# Scopes
+
+
+@pytest.mark.parametrize(
+    ("scope", "means"),
+    [
+        (..., {"read", "play"}),
+        ("", set()),
+        ("read", {"read"}),
+        ("play", {"read", "play"}),
+        ("manage", {"read", "manage"}),
+        ("admin", {"read", "play", "manage", "admin"}),
+        ("play manage", {"read", "play", "manage"}),
+        ("play openid  play", {"read", "play"}),
+        ("PLAY read\tplay play,admin \u00a0admin", set()),
+    ],
+)
+def test_scope(tokens: Tokens, scope: object, means: set[str]) -> None:
+    """Words with a space between them (RFC 8693, section 4.2); those we do not know give nothing."""
+    assert tokens.check(signed(claims(scope=scope))).scopes == means
+
+
+@pytest.mark.parametrize("scope", [None, 5, True, [], ["play"], {"play": True}])
+def test_scope_that_is_no_text(tokens: Tokens, scope: object) -> None:
+    """A claim of another kind is not guessed at."""
+    assert refusal(tokens, signed(claims(scope=scope))) == PAYLOAD
+
+
+@pytest.mark.parametrize("scopes", [SEED_SCOPES, {Scope.READ}, {Scope.ADMIN}, {Scope.MANAGE, Scope.PLAY}, set()])
+def test_made_scopes(tokens: Tokens, scopes: frozenset[Scope]) -> None:
+    """A token is good for what it was made for, and what that implies."""
+    checked = tokens.check(tokens.make(USER, scopes=scopes)).scopes
+
+    assert checked >= scopes
+    assert (Scope.ADMIN in checked) == (Scope.ADMIN in scopes)
+    assert (Scope.MANAGE in checked) == bool({Scope.ADMIN, Scope.MANAGE} & scopes)
+
+
+@pytest.mark.parametrize("hours", [1 / 60, 5, MAX_HOURS])
+def test_made_for_hours(tokens: Tokens, hours: float) -> None:
+    """A token is good for as long as was asked for."""
+    assert tokens.check(tokens.make(USER, hours=hours)).expires_at == NOW + hours * 3600
+
+
+@pytest.mark.parametrize("hours", [0, -1, 0.01, MAX_HOURS + 1, float("nan"), float("inf")])
+def test_no_token_for_ever(tokens: Tokens, hours: float) -> None:
+    """There is no token without a reasonable end."""
+    with pytest.raises(ValueError, match="8784 hours"):
+        tokens.make(USER, hours=hours)
+
+
+# Renewed
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    """What time it is; to be moved on."""
+    return [float(NOW)]
+
+
+@pytest.fixture
+def moving(clock: list[float]) -> Tokens:
+    """Tokens of a day, as time passes."""
+    return Tokens(SECRET, hours=24, clock=lambda: clock[0])
+
+
+def renewable(tokens: Tokens, at: float = NOW) -> Identity:
+    return tokens.check(tokens.make(USER, scopes={Scope.MANAGE}, auth_time=at))
+
+
+def test_refresh(moving: Tokens, clock: list[float]) -> None:
+    """A renewed token is good for as long from now on, for the same user and scopes, and counts from the same time."""
+    before = renewable(moving)
+    clock[0] += DAY - 1
+    token, expires_at = moving.refresh(before)
+    after = moving.check(token)
+
+    assert (expires_at, after.expires_at, after.issued_at) == (NOW + 2 * DAY - 1, expires_at, clock[0])
+    assert (after.user_id, after.auth_time, after.token_id) == (USER, NOW, before.token_id)
+    assert after.scopes == {Scope.MANAGE, Scope.READ}
+
+
+def test_refresh_again_and_again(moving: Tokens, clock: list[float]) -> None:
+    """However often, 30 days after its user showed who they are it ends, and the last token with it."""
+    identity, ends = renewable(moving), NOW + RENEWABLE
+    for _ in range(100):
+        if identity.expires_at == ends:
+            break
+        clock[0] = identity.expires_at - 3600
+        identity = moving.check(moving.refresh(identity)[0])
+
+    assert identity.expires_at == ends == NOW + 30 * DAY
+    clock[0] = ends
+    with pytest.raises(ForbiddenError, match=r"30 days; get a new one with the command remote in Discord"):
+        moving.refresh(identity)
+
+
+def test_refresh_of_what_has_ended(moving: Tokens, clock: list[float]) -> None:
+    """A token is renewed while it is good, not afterwards."""
+    identity = renewable(moving)
+    clock[0] = identity.expires_at
+    with pytest.raises(ForbiddenError, match="while it is good"):
+        moving.refresh(identity)
+
+
+def test_refresh_without_auth_time(moving: Tokens) -> None:
+    """A token that somebody made by hand is not."""
+    with pytest.raises(ForbiddenError, match="cannot be renewed"):
+        moving.refresh(moving.check(moving.make(USER)))
+
+
+# Revoked, and signed with the secret before
+
+
+def test_revoked(clock: list[float]) -> None:
+    """A revoked token is refused as such, and not renewed; one that is not good otherwise is refused as ever."""
+    asked: list[Identity] = []
+    revoked = {"x"}
+
+    def is_revoked(identity: Identity) -> bool:
+        asked.append(identity)
+        return identity.token_id in revoked
+
+    tokens = Tokens(SECRET, hours=24, is_revoked=is_revoked, clock=lambda: clock[0])
+    with pytest.raises(TokenError, match="Token revoked") as caught:
+        tokens.check(signed(claims(jti="x")))
+    assert caught.value.revoked
+    assert tokens.check(signed(claims(jti="y"))).token_id == "y"
+    assert (asked[0].user_id, asked[0].issued_at, len(asked)) == (USER, NOW, 2)
+
+    with pytest.raises(TokenError, match="Invalid token format") as other:
+        tokens.check(signed(claims(jti="x"), secret=OTHER_SECRET))
+    assert not other.value.revoked
+
+    identity = renewable(tokens)
+    assert identity.token_id
+    revoked.add(identity.token_id)
+    with pytest.raises(ForbiddenError):
+        tokens.refresh(identity)
+
+
+def test_two_secrets(tokens: Tokens) -> None:
+    """The first secret signs; tokens of each are good, of others not."""
+    both = Tokens([SECRET, OTHER_SECRET], hours=24, clock=lambda: NOW)
+    other = Tokens([OTHER_SECRET], hours=24, clock=lambda: NOW)
+
+    assert tokens.check(both.make(USER)).user_id == USER
+    assert both.check(other.make(USER)).user_id == both.check(tokens.make(USER)).user_id == USER
+    assert refusal(other, both.make(USER)) == FORMAT
+    assert refusal(both, signed(claims(), secret=SECRET + OTHER_SECRET)) == FORMAT
+    assert refusal(both, signed(claims(exp=NOW), secret=OTHER_SECRET)) == EXPIRED
+
+
+def test_no_secret() -> None:
+    """Without a secret there are no tokens."""
+    with pytest.raises(ValueError, match="secret"):
+        Tokens([], hours=1)
+
+
+@pytest.mark.parametrize("jti", [..., None, 5, [], "\ud800", "a\udfff"])
+def test_token_id_that_is_none(tokens: Tokens, jti: object) -> None:
+    """A ``jti`` that is no text, or text that nothing can keep, names no token."""
+    assert tokens.check(signed(claims(jti=jti))).token_id is None
+
+
 # Whatever a stranger sends
 
 
@@ -281,7 +475,7 @@ def test_any_parts(tokens: Tokens, header: object, body: bytes, signature: bytes
 
 
 @settings(deadline=None)
-@given(st.dictionaries(st.sampled_from(["alg", "typ", "kid", "crit", "b64", "zip", "jku", "x"]), json_values))
+@given(st.dictionaries(st.sampled_from(HEADERS), json_values))
 def test_any_header(tokens: Tokens, header: dict[str, object]) -> None:
     """A header that we signed but would never make is refused, or does no harm."""
     try:
@@ -297,6 +491,21 @@ def test_any_payload(tokens: Tokens, payload: object) -> None:
     token = signed(payload)
     if len(token) <= MAX_TOKEN_CHARS:
         assert refusal(tokens, token) in (EXPIRED, PAYLOAD, FORMAT)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(CLAIMS), json_values))
+def test_any_claims(tokens: Tokens, changes: dict[str, object]) -> None:
+    """Claims of any kind among good ones are refused in words, or speak for a user with the scopes there are."""
+    try:
+        identity = tokens.check(signed(claims(**changes)))
+    except TokenError as error:
+        assert str(error) in (EXPIRED, PAYLOAD, FORMAT)  # noqa: PT017 - it may also be good
+    else:
+        assert identity.expires_at > NOW
+        assert 1 <= identity.user_id < 2**63
+        assert identity.scopes <= frozenset(Scope)
+        assert (identity.token_id or "").encode() is not None
 
 
 # Made by hand
@@ -349,6 +558,34 @@ def test_command_without_a_secret() -> None:
         assert source in ran.stderr
         assert secret not in ran.stderr
     assert ("Warning" in first.stderr, "Warning" in second.stderr) == (True, False)
+
+
+def test_command_with_scopes_and_hours() -> None:
+    """What the token is good for, and how long, may be said."""
+    ran = run(str(USER), "--scope", "manage,play", "--scope", "read", "--hours", "2", JEFFBOT_JWT_SECRET=SECRET)
+    identity = Tokens(SECRET, hours=1).check(ran.stdout.strip())
+
+    assert identity.scopes == {Scope.READ, Scope.PLAY, Scope.MANAGE}
+    assert identity.expires_at == pytest.approx(time.time() + 7200, abs=60)
+    assert "for read play manage." in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--scope", "root"], "there is no scope 'root'; there are read, play, manage, admin"),
+        (["--scope", "play,"], "there is no scope ''"),
+        (["--hours", "0"], "8784 hours"),
+        (["--hours", "soon"], "invalid float"),
+    ],
+)
+def test_command_with_wrong_words(words: list[str], said: str) -> None:
+    """What cannot be is refused with exit code 2, nothing on stdout, and no secret made."""
+    ran = run(str(USER), *words)
+
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert said in ran.stderr
+    assert not os.path.lexists(".jeffbot")
 
 
 @pytest.mark.parametrize("argument", ["jeff", "0", "-5", "@jeff", "", "9" * 20])

@@ -4,63 +4,19 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from pathlib import Path
 
 import aiohttp
 import msgspec
 import pytest
 
-from jeffbot.models import Caller, ChannelId, GuildId, LinkState, Sound, VoicePlace, VoiceReport
-from jeffbot.playback import Playback, Status
-from jeffbot.ws.actions import Actions
-from jeffbot.ws.auth import Tokens
-from jeffbot.ws.connection import MAX_PRESSES, MAX_WAITING
+from jeffbot.ws.connection import MAX_AT_ONCE, MAX_PRESSES
+from jeffbot.ws.outbox import MAX_WAITING
 from jeffbot.ws.server import Server
-from staging import PATIENCE, SECRET, Wire, token_for
+from serving import SOUNDS, FakeService, make_server
+from staging import PATIENCE, Wire, token_for
 
 ALICE = 1
-GENERAL = VoicePlace(GuildId(81), ChannelId(810), "General")
-SOUNDS = tuple(Sound(name, name, name, 1, 1) for name in (f"{number:04}.mp3" for number in range(3000)))
-
-
-class FakeService:
-    """A soundboard with many sounds, none of which begins before ``begin`` is set."""
-
-    library_version = 1
-
-    def __init__(self) -> None:
-        self.begin = asyncio.Event()
-
-    async def wait_ready(self) -> None:
-        """The sounds are known."""
-
-    def sounds(self, caller: Caller) -> Sequence[Sound]:  # noqa: ARG002
-        return SOUNDS
-
-    def duration(self, _sound: Sound) -> float:
-        return 1.0
-
-    async def play(self, caller: Caller, _filename: str, **_options: object) -> Playback:
-        await self.begin.wait()
-        playback = Playback(SOUNDS[0], caller.user_id, GENERAL)
-        playback.begin()
-        return playback
-
-    async def random(self, caller: Caller, **_options: object) -> Playback:
-        return await self.play(caller, "")
-
-    def status(self, _caller: Caller) -> Status:
-        return Status(
-            connected=False,
-            channel=None,
-            now_playing=None,
-            queue=(),
-            paused=False,
-            encoding=None,
-            sound_count=3000,
-            server_time=0.0,
-            voice=VoiceReport(state=LinkState.IDLE),
-        )
 
 
 @pytest.fixture
@@ -70,10 +26,9 @@ def service() -> FakeService:
 
 
 @pytest.fixture
-async def server(service: FakeService) -> AsyncIterator[Server]:
+async def server(service: FakeService, tmp_path: Path) -> AsyncIterator[Server]:
     """A server on a free port."""
-    actions: Any = Actions(service)  # type: ignore[arg-type]
-    async with Server(actions, Tokens(SECRET, hours=1), host="127.0.0.1", port=0, auth_timeout=PATIENCE) as server:
+    async with make_server(service, tmp_path) as server:
         yield server
 
 
@@ -99,7 +54,7 @@ class Answer(msgspec.Struct):
     """What is looked at of an answer."""
 
     action: str
-    id: int
+    id: int | None = None
     count: int = 0
     error_code: str = ""
 
@@ -114,8 +69,8 @@ async def ask_all(wire: Wire, actions: Sequence[str]) -> list[Answer]:
     """Send all of these without waiting for answers; then what is answered."""
 
     async def send() -> None:
-        for number, action in enumerate(actions):
-            await wire.send({"action": action, "id": number, "filename": "x"})
+        for action in actions:
+            await wire.send({"action": action, "filename": "x"})
 
     sending = asyncio.create_task(send())
     replies = await answers(wire, len(actions))
@@ -123,39 +78,46 @@ async def ask_all(wire: Wire, actions: Sequence[str]) -> list[Answer]:
     return replies
 
 
-async def pile_up(wire: Wire, service: FakeService, actions: Sequence[str]) -> list[Answer]:
+async def pile_up(wire: Wire, service: FakeService, requests: Sequence[dict[str, object]]) -> list[Answer]:
     """Send all of these while no sound begins, and have the server read them; then what is answered."""
-    for number, action in enumerate(actions):
-        await wire.send({"action": action, "id": number, "filename": "x"})
+    for request in requests:
+        await wire.send({"filename": "x"} | request)
     await wire.send({"action": "status", "id": -1})
-    assert await answers(wire, 1) == [Answer("status", -1)]
+    early: list[Answer] = []
+    while not early or early[-1].id != -1:
+        early += await answers(wire, 1)
     service.begin.set()
-    return await answers(wire, len(actions))
+    return early[:-1] + await answers(wire, len(requests) - len(early) + 1)
+
+
+def presses(count: int) -> list[dict[str, object]]:
+    """So many presses without an id."""
+    return [{"action": "play"} for _ in range(count)]
 
 
 # Much at once
 
 
 async def test_many_pings(wire: Wire) -> None:
-    """Thousands of pings sent at once are all answered, in order."""
+    """Thousands of pings sent at once are all answered."""
     count = 3000
     assert count > MAX_WAITING * 10
     replies = await ask_all(wire, ["ping"] * count)
 
-    assert [(reply.action, reply.id) for reply in replies] == [("pong", number) for number in range(count)]
+    assert [reply.action for reply in replies] == ["pong"] * count
 
 
 async def test_many_lists(wire: Wire) -> None:
     """Hundreds of lists of a large library sent at once, of many megabytes, are all answered."""
     replies = await ask_all(wire, ["list"] * 200)
 
-    assert [reply.id for reply in replies] == list(range(200))
-    assert all(reply.count == len(SOUNDS) for reply in replies)
+    assert [reply.count for reply in replies] == [len(SOUNDS)] * 200
 
 
 async def test_lists_are_not_refused_for_being_many(wire: Wire, service: FakeService) -> None:
     """Lists that wait for a play before them are all answered."""
-    replies = await pile_up(wire, service, ["play"] + ["list"] * MAX_PRESSES)
+    lists: list[dict[str, object]] = [{"action": "list"} for _ in range(MAX_PRESSES)]
+    replies = await pile_up(wire, service, [*presses(1), *lists])
 
     assert [reply.action for reply in replies] == ["playing"] + ["list"] * MAX_PRESSES
 
@@ -168,13 +130,57 @@ async def test_status_does_not_overtake_lists(wire: Wire) -> None:
 
 
 async def test_too_many_plays_under_way(wire: Wire, service: FakeService) -> None:
-    """Presses too many are refused with their action's own code, and in their place; other requests are not."""
-    actions = ["play"] * MAX_PRESSES + ["play", "random", "list"]
-    replies = await pile_up(wire, service, actions)
+    """Presses too many are refused, in their place; other requests are not."""
+    more: list[dict[str, object]] = [{"action": "play"}, {"action": "random"}, {"action": "list"}]
+    replies = await pile_up(wire, service, [*presses(MAX_PRESSES), *more])
 
-    assert [reply.id for reply in replies] == list(range(len(actions)))
     assert {reply.action for reply in replies[:MAX_PRESSES]} == {"playing"}
-    assert [reply.error_code for reply in replies[MAX_PRESSES:]] == ["play_error", "random_error", ""]
+    assert [reply.error_code for reply in replies[MAX_PRESSES:]] == ["busy", "busy", ""]
+
+
+# With ids
+
+
+async def test_ids_answer_as_they_come(wire: Wire, service: FakeService) -> None:
+    """A request with an id does not wait for those before it."""
+    replies = await pile_up(wire, service, [{"action": "play", "id": 1}, {"action": "describe", "id": 2}])
+
+    assert [(reply.action, reply.id) for reply in replies] == [("describe", 2), ("playing", 1)]
+
+
+async def test_ids_do_not_wait_for_the_lane(wire: Wire, service: FakeService) -> None:
+    """Nor for those without an id, which keep their order among themselves."""
+    requests: list[dict[str, object]] = [*presses(1), {"action": "list"}, {"action": "describe", "id": 2}]
+    replies = await pile_up(wire, service, requests)
+
+    assert [(reply.action, reply.id) for reply in replies] == [("describe", 2), ("playing", None), ("list", None)]
+
+
+async def test_too_many_ids_at_once(wire: Wire, service: FakeService) -> None:
+    """Eight requests with an id are carried out at once; a ninth is refused at once, and a stop is not."""
+    under_way: list[dict[str, object]] = [{"action": "play", "id": number} for number in range(MAX_AT_ONCE)]
+    replies = await pile_up(wire, service, [*under_way, {"action": "play", "id": 99}])
+
+    assert (replies[0].id, replies[0].error_code) == (99, "busy")
+    assert sorted(reply.id or 0 for reply in replies[1:]) == list(range(MAX_AT_ONCE))
+    assert {reply.action for reply in replies[1:]} == {"playing"}
+
+
+async def test_id_twice(wire: Wire, service: FakeService) -> None:
+    """An id that is still in use is refused; once it was answered it may be used again."""
+    replies = await pile_up(wire, service, [{"action": "play", "id": 1}, {"action": "list", "id": 1}])
+
+    assert [reply.error_code for reply in replies] == ["invalid_field", ""]
+    assert (await wire.ask({"action": "list", "id": 1}))["count"] == len(SOUNDS)
+
+
+@pytest.mark.parametrize("bad", ['""', "null", "[]", "1.5", "true", "9007199254740993", '"' + "x" * 65 + '"'])
+async def test_bad_ids(wire: Wire, bad: str) -> None:
+    """An id that is none is refused, and not repeated."""
+    reply = await wire.ask(f'{{"action": "ping", "id": {bad}}}')
+
+    assert (reply["error_code"], reply["details"]) == ("invalid_field", {"field": "id"})
+    assert "id" not in reply
 
 
 # What nobody should send
@@ -200,11 +206,12 @@ POST = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
         pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32) + b"\r\n\r\n", id="TLS"),
     ],
 )
-async def test_bad_http(request_bytes: bytes, service: FakeService, caplog: pytest.LogCaptureFixture) -> None:
+async def test_bad_http(
+    request_bytes: bytes, service: FakeService, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Bad HTTP is refused by a server that does not tell its version, and is no error in the host's log."""
     caplog.set_level(logging.INFO)
-    actions: Any = Actions(service)  # type: ignore[arg-type]
-    async with Server(actions, Tokens(SECRET, hours=1), host="127.0.0.1", port=0, auth_timeout=PATIENCE) as server:
+    async with make_server(service, tmp_path) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(request_bytes)
         async with asyncio.timeout(PATIENCE):

@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from jeffbot.errors import ErrorCode
 from jeffbot.models import LinkState, VoiceReport
-from jeffbot.ws import protocol
+from jeffbot.ws import protocol, replies, requests
 from jeffbot.ws.protocol import ProtocolError, parse
 
 plain_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -58,7 +58,7 @@ def refusal(data: str | bytes) -> ErrorCode:
     return caught.value.code
 
 
-def reply(value: protocol.Reply) -> dict[str, Any]:
+def reply(value: replies.Reply) -> dict[str, Any]:
     """A reply as a client reads it."""
     read: dict[str, Any] = json.loads(protocol.encode(value))
     return read
@@ -121,7 +121,7 @@ def test_of_duplicate_keys_the_last_counts() -> None:
     """Where a key stands twice, the action that is looked up and the fields that are read are of one mind."""
     message = parse('{"action": "stop", "filename": "a", "action": "play", "filename": "b"}')
 
-    assert (message.action, message.request(protocol.Play).filename) == ("play", "b")
+    assert (message.action, message.request(requests.Play).filename) == ("play", "b")
 
 
 def test_escaped_keys() -> None:
@@ -136,7 +136,7 @@ def test_huge_numbers(number: str) -> None:
 
     assert (message.action, message.id) == ("list", UNSET)
     with contextlib.suppress(msgspec.ValidationError):
-        message.request(protocol.List)
+        message.request(requests.List)
 
 
 @pytest.mark.parametrize(
@@ -162,23 +162,24 @@ def test_unknown_fields() -> None:
     """Fields that an action does not have are passed over."""
     message = parse('{"action": "play", "filename": "a.mp3", "loudness": "loud", "x": {"y": [1]}}')
 
-    assert message.request(protocol.Play).filename == "a.mp3"
+    assert message.request(requests.Play).filename == "a.mp3"
 
 
 def test_missing_fields() -> None:
     """Fields that are missing have their defaults."""
     message = parse('{"action": "x"}')
 
-    assert message.request(protocol.Play).filename == ""
-    assert message.request(protocol.Authenticate).token is None
-    assert message.request(protocol.List).limit is None
+    with pytest.raises(msgspec.ValidationError):
+        message.request(requests.Play)
+    assert message.request(requests.Authenticate).token is UNSET
+    assert message.request(requests.List).limit is None
 
 
 @pytest.mark.parametrize("filename", [None, 5, True, [], {}, ["a.mp3"]])
 def test_wrong_field(filename: object) -> None:
     """A field of another kind is a validation error."""
     with pytest.raises(msgspec.ValidationError):
-        parse(json.dumps({"action": "play", "filename": filename})).request(protocol.Play)
+        parse(json.dumps({"action": "play", "filename": filename})).request(requests.Play)
 
 
 # For the log
@@ -266,7 +267,7 @@ def test_error_repeats_safely(action: str, repeated: str) -> None:
 
 def test_welcome() -> None:
     """The welcome has the protocol's words and numbers."""
-    assert reply(protocol.Welcome(timestamp=5.0, auth_timeout=30.0)) == {
+    assert reply(replies.Welcome(timestamp=5.0, auth_timeout=30.0)) == {
         "action": "welcome",
         "message": "Connected to Jeff Bot WebSocket server",
         "timestamp": 5.0,
@@ -279,7 +280,7 @@ def test_welcome() -> None:
 
 def test_playing() -> None:
     """``random`` is there where it is true, and nowhere else."""
-    answer = protocol.Playing(filename="a", title="a.mp3", channel="General", playback_id="p", duration=1.5)
+    answer = replies.Playing(filename="a", title="a.mp3", channel="General", playback_id="p", duration=1.5)
     expected = {"filename": "a", "title": "a.mp3", "channel": "General", "playback_id": "p", "duration": 1.5}
 
     assert reply(answer) == {"action": "playing", **expected}
@@ -289,7 +290,7 @@ def test_playing() -> None:
 
 def test_status_of_nothing() -> None:
     """What is not there is null, not left out."""
-    answer = protocol.StatusReport(
+    answer = replies.StatusReport(
         connected=False,
         playing=False,
         now_playing=None,
@@ -324,4 +325,5 @@ def test_status_of_nothing() -> None:
             "packets_sent": 0,
             "packets_late": 0,
         },
+        "guild_id": None,
     }

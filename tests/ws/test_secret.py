@@ -1,7 +1,9 @@
 """The secret that signs tokens: where it comes from, and who can read it."""
 
+import os
 import stat
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from jeffbot.errors import SettingsError
 from jeffbot.settings import Settings
-from jeffbot.ws.secret import Secret, load_secret
+from jeffbot.ws.secret import Secret, finish_rotation, load_secret, rotate_secret
 from staging import SECRET
 
 
@@ -20,7 +22,11 @@ def data_dir(tmp_path: Path) -> Path:
 
 
 def load(data_dir: Path, jwt_secret: str | None = None) -> Secret:
-    return load_secret(Settings.load({"data_dir": data_dir, "jwt_secret": jwt_secret}))
+    return load_secret(settings_of(data_dir, jwt_secret))
+
+
+def settings_of(data_dir: Path, jwt_secret: str | None = None) -> Settings:
+    return Settings.load({"data_dir": data_dir, "jwt_secret": jwt_secret})
 
 
 def keep(data_dir: Path, content: bytes) -> Path:
@@ -75,6 +81,16 @@ def test_configured_secret_wins(data_dir: Path) -> None:
     assert load(data_dir, SECRET).text == SECRET
 
 
+@pytest.mark.parametrize("configured", [SECRET, None])
+def test_configured_previous_secret(data_dir: Path, configured: str | None) -> None:
+    """A configured secret of before is accepted beside a configured one and a kept one, and never signs."""
+    other = "the secret of before, of thirty-two bytes"
+    given = {"data_dir": data_dir, "jwt_secret": configured, "jwt_secret_previous": other}
+    secret = load_secret(Settings.load(given))
+
+    assert secret.accepted == (configured or (data_dir / "secret").read_text().strip(), other)
+
+
 def test_kept_by_hand(data_dir: Path) -> None:
     """A secret that an operator has written into the file is used without the line's end."""
     keep(data_dir, SECRET.encode() + b"\r\n")
@@ -111,3 +127,130 @@ def test_data_folder_is_a_file(tmp_path: Path) -> None:
 def test_repr_hides_the_secret() -> None:
     """The secret is not in its repr."""
     assert SECRET not in repr(Secret(SECRET, "JEFFBOT_JWT_SECRET"))
+
+
+# Changed now and then
+
+
+def modes(data_dir: Path) -> dict[str, int]:
+    return {file.name: stat.S_IMODE(file.stat().st_mode) for file in data_dir.iterdir()}
+
+
+def test_rotate(data_dir: Path) -> None:
+    """A new secret signs, and the one before is accepted; both are their owner's alone, with nothing beside them."""
+    before = load(data_dir)
+    assert before.accepted == (before.text,)
+    rotated = rotate_secret(settings_of(data_dir))
+
+    assert rotated.accepted == (rotated.text, before.text)
+    assert rotated.text != before.text
+    assert len(rotated.text) >= 43
+    assert load(data_dir) == rotated
+    assert modes(data_dir) == {"secret": 0o600, "secret.previous": 0o600}
+
+
+def test_rotate_twice(data_dir: Path) -> None:
+    """Of two changes, the second takes the place of what the first left accepted."""
+    first = load(data_dir)
+    second = rotate_secret(settings_of(data_dir))
+    third = rotate_secret(settings_of(data_dir))
+
+    assert third.accepted == (third.text, second.text)
+    assert first.text not in third.accepted
+
+
+def test_finish_rotation(data_dir: Path) -> None:
+    """At its end the new one alone is accepted; ending it again changes nothing."""
+    load(data_dir)
+    rotated = rotate_secret(settings_of(data_dir))
+
+    assert finish_rotation(settings_of(data_dir))
+    assert load(data_dir).accepted == (rotated.text,)
+    assert not finish_rotation(settings_of(data_dir))
+    assert modes(data_dir) == {"secret": 0o600}
+
+
+def test_rotate_the_first(data_dir: Path) -> None:
+    """Where there is no secret yet, one is made, and none was before."""
+    assert not finish_rotation(settings_of(data_dir))
+    secret = rotate_secret(settings_of(data_dir))
+
+    assert (secret.made, secret.previous) == (True, None)
+    assert modes(data_dir) == {"secret": 0o600}
+
+
+def test_rotate_what_is_configured(data_dir: Path) -> None:
+    """A configured secret is for its operator to change, who is told how."""
+    with pytest.raises(SettingsError, match=r"JEFFBOT_JWT_SECRET.*JEFFBOT_JWT_SECRET_PREVIOUS"):
+        rotate_secret(settings_of(data_dir, SECRET))
+    assert not data_dir.exists()
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_rotate_interrupted(data_dir: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Wherever a change is interrupted, the old secret is accepted; and then it can be carried out."""
+    before = load(data_dir)
+    steps = 0
+
+    def counted[**P, T](function: Callable[P, T]) -> Callable[P, T]:
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            nonlocal steps
+            if steps == step:
+                raise OSError(28, "No space left on device")
+            steps += 1
+            return function(*args, **kwargs)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", counted(Path.replace))
+        patch.setattr(os, "fsync", counted(os.fsync))
+        with pytest.raises(SettingsError, match="No space left"):
+            rotate_secret(settings_of(data_dir))
+
+    after = load(data_dir)
+    assert before.text in after.accepted
+    assert {*modes(data_dir)} <= {"secret", "secret.previous"}
+    assert rotate_secret(settings_of(data_dir)).accepted[1:] == (after.text,)
+
+
+def test_rotate_while_bots_start(data_dir: Path) -> None:
+    """Whoever reads the secret at any moment of a change has the old one among those accepted."""
+    before = load(data_dir)
+    over = threading.Event()
+
+    def read() -> list[Secret]:
+        found = [load(data_dir)]
+        while not over.is_set():
+            found.append(load(data_dir))
+        return found
+
+    with ThreadPoolExecutor(2) as threads:
+        reading = [threads.submit(read) for _ in range(2)]
+        rotated = rotate_secret(settings_of(data_dir))
+        over.set()
+        found = [secret for future in reading for secret in future.result(20)]
+
+    assert all(before.text in secret.accepted for secret in found)
+    assert {secret.text for secret in found} <= {before.text, rotated.text}
+    assert not any(secret.made for secret in found)
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 31, b"\xff" * 40])
+def test_bad_previous_secret(data_dir: Path, content: bytes) -> None:
+    """One before that is too short, or no text, is refused with its name, and not shown."""
+    keep(data_dir, SECRET.encode())
+    (data_dir / "secret.previous").write_bytes(content)
+    with pytest.raises(SettingsError, match=r"secret\.previous") as caught:
+        load(data_dir)
+    assert "x" * 31 not in str(caught.value)
+
+    assert finish_rotation(settings_of(data_dir))
+    assert load(data_dir).text == SECRET
+
+
+def test_repr_hides_the_previous_secret(data_dir: Path) -> None:
+    """Neither is in the repr."""
+    before, rotated = load(data_dir), rotate_secret(settings_of(data_dir))
+    assert before.text not in repr(rotated)
+    assert rotated.text not in repr(rotated)

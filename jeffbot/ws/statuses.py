@@ -1,0 +1,38 @@
+"""What HTTP calls the errors of the API (RFC 9110, section 15; RFC 6585, section 4)."""
+
+from ..errors import ErrorCode
+
+STATUS: dict[ErrorCode, int] = {
+    ErrorCode.INVALID_JSON: 400,
+    ErrorCode.INVALID_FORMAT: 400,
+    ErrorCode.MISSING_ACTION: 400,
+    ErrorCode.NOT_AUTHENTICATED: 401,
+    ErrorCode.AUTH_FAILED: 401,
+    ErrorCode.TOKEN_REVOKED: 401,
+    ErrorCode.AUTH_TIMEOUT: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.UNKNOWN_ACTION: 404,
+    ErrorCode.SOUND_NOT_FOUND: 404,
+    ErrorCode.TARGET_NOT_FOUND: 404,
+    ErrorCode.TIMEOUT: 408,
+    ErrorCode.ALREADY_EXISTS: 409,
+    ErrorCode.NO_VOICE_CHANNEL: 409,
+    ErrorCode.NOT_PLAYING: 409,
+    ErrorCode.NO_SOUNDS: 409,
+    ErrorCode.PLAY_ERROR: 409,
+    ErrorCode.RANDOM_ERROR: 409,
+    ErrorCode.TOO_LARGE: 413,
+    ErrorCode.UNSUPPORTED_MEDIA: 415,
+    ErrorCode.INVALID_FIELD: 422,
+    ErrorCode.MISSING_FILENAME: 422,
+    ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.AUTH_ERROR: 500,
+    ErrorCode.LIST_ERROR: 500,
+    ErrorCode.STOP_ERROR: 500,
+    ErrorCode.STATUS_ERROR: 500,
+    ErrorCode.ACTION_ERROR: 500,
+    ErrorCode.INTERNAL_ERROR: 500,
+    ErrorCode.BUSY: 503,
+    ErrorCode.SHUTTING_DOWN: 503,
+    ErrorCode.UNSUPPORTED_PROTOCOL: 400,
+}
