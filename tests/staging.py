@@ -78,8 +78,8 @@ class Stage:
         return f"ws://127.0.0.1:{(await self.soundboard.wait_serving()).port}"
 
     async def remote(self, user: Person | None = None) -> RemoteClient:
-        """A client of the remote control for this user; use it as a context manager."""
-        return RemoteClient(await self.url(), token_for(user or self.alice))
+        """A client of the remote control for this user, of one connection; use it as a context manager."""
+        return RemoteClient(await self.url(), token_for(user or self.alice), reconnect=False)
 
     async def seen(self, move: Awaitable[None]) -> None:
         """Let someone move between voice channels, and wait until the bot has seen it."""

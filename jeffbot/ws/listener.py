@@ -76,11 +76,15 @@ async def listen(
 
 
 def _quieten(record: logging.LogRecord) -> bool:
-    """Turn what aiohttp logs of a stranger's bad HTTP, an error with its traceback, into a line at DEBUG."""
-    if record.levelno >= logging.ERROR and record.exc_info and _is_bad_request(record.exc_info[1]):
-        _logger.debug("bad HTTP request: %s", record.exc_info[1])
-        return False
-    return True
+    """Turn what aiohttp logs of a stranger's bad HTTP, with traceback, into a line at DEBUG that repeats none of it.
+
+    What is repeated might be a token.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if not _is_bad_request(error):
+        return True
+    _logger.debug("bad HTTP request: %s", type(error).__name__)
+    return False
 
 
 def _is_bad_request(error: BaseException | None) -> bool:

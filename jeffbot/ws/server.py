@@ -266,6 +266,8 @@ class Server:
             await asyncio.wait(serving, timeout=CLOSE_TIMEOUT)
         for connection in tuple(self._connections):
             connection.abort()
+        if serving:
+            await asyncio.wait(serving, timeout=CLOSE_TIMEOUT)  # they see the abort before aiohttp closes them, too
 
 
 def _with_cors(response: web.StreamResponse, origin: str) -> web.StreamResponse:

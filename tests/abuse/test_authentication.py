@@ -58,7 +58,7 @@ async def test_bad_token(house: House, case: str) -> None:
         assert (reply["error_code"], reply["error_message"]) == (ErrorCode.AUTH_FAILED, words)
         assert not await is_in(client)
     if isinstance(bad, str) and len(bad) > 20:
-        assert bad not in house.caplog.text
+        assert bad not in house.log.text
 
 
 @pytest.mark.parametrize(

@@ -283,8 +283,8 @@ async def test_nothing_grows(house: House) -> None:
 
     for _ in range(2):
         await all_of_them()
-    house.caplog.clear()
+    house.log.records.clear()
     with no_growth(mebibytes=8):
         for _ in range(30 if LONG else 3):
             await all_of_them()
-            house.caplog.clear()
+            house.log.records.clear()

@@ -280,8 +280,8 @@ async def test_nothing_grows(house: House) -> None:
 
     for _ in range(3):
         await all_of_them()
-    house.caplog.clear()
+    house.log.records.clear()
     with no_growth(mebibytes=8):
         for _ in range(5):
             await all_of_them()
-            house.caplog.clear()
+            house.log.records.clear()
