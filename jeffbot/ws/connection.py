@@ -1,7 +1,9 @@
 """One remote client: a reader that never waits for work, and answers in order, or by id as they come."""
 
 import asyncio
+import functools
 import logging
+import re
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from .auth import Identity, TokenError, Tokens
 from .dispatch import Asker, Dispatcher, Job, encoded
 from .feed import Feed, Since
 from .handlers.about import server_info
-from .limits import ConnectionLimits, Limits
+from .limits import ConnectionLimits, Cost, Limits
 from .outbox import MAX_WAITING, Outbox, Room
 from .protocol import Message, RefusedError
 from .requests import Authenticate, Subscribe, Unsubscribe
@@ -150,6 +152,7 @@ class Connection:
         """Close the connection where its token is good no more."""
         if self._identity is not None and self._host.tokens.is_revoked(self._identity):
             self._host.feed.drop(self)
+            self._cancel_work()
             self.close(closes.TOKEN_REVOKED)
 
     # Reading
@@ -173,9 +176,7 @@ class Connection:
             message = protocol.parse(data)
         except protocol.ProtocolError as error:
             logger.debug("%s: a message of %d bytes is refused: %s", self._name, len(data), error.code)
-            self._answer(protocol.error(error.code, str(error)))
-            if error.code is ErrorCode.INVALID_JSON:
-                self._count_undecodable()
+            self._refuse_undecodable(error)
             return
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("%s: request %s", self._name, message.redacted())
@@ -192,7 +193,7 @@ class Connection:
             case Authenticate():
                 self._authenticate(message, _token(request))
             case Subscribe() | Unsubscribe():
-                self._in_turn(message, lambda: self._hear(message, request))
+                self._in_turn(message, functools.partial(self._hear, message, request, self.user_id))
             case _:
                 await self._carry_out(job)
 
@@ -242,9 +243,12 @@ class Connection:
         self._put(data)
         return answer
 
-    def _hear(self, message: Message, request: Subscribe | Unsubscribe) -> None:
+    def _hear(self, message: Message, request: Subscribe | Unsubscribe, user_id: UserId) -> None:
         """Subscribe or unsubscribe, when its turn to be answered has come: the reply, then what was missed."""
         feed = self._host.feed
+        if self.user_id != user_id:
+            self._send(protocol.error(ErrorCode.ACTION_ERROR, GIVEN_UP, message.action, message.id))
+            return
         if self._signed_in() is None:
             self._send(
                 protocol.error(ErrorCode.NOT_AUTHENTICATED, "Authentication required", message.action, message.id)
@@ -312,7 +316,7 @@ class Connection:
         self._identity = identity
         if before.user_id != identity.user_id:
             self._cancel_work()
-        elif topics:
+        elif topics and Scope.READ in identity.scopes:
             feed.subscribe(self, topics)
 
     def _failed_authentication(self, message: Message, error: TokenError) -> None:
@@ -360,6 +364,21 @@ class Connection:
         if error.code is ErrorCode.RATE_LIMITED and self._limits.refused():
             self.close(closes.ABUSIVE_RATE)
 
+    def _refuse_undecodable(self, error: protocol.ProtocolError) -> None:
+        """Answer what is no request; it counts as one."""
+        wait = self._limits.admit(self.user_id or None, Cost.REQUEST)
+        if wait is None:
+            self._answer(protocol.error(error.code, str(error)))
+        else:
+            refused = RateLimitedError(wait)
+            reply = protocol.error(ErrorCode.RATE_LIMITED, str(refused))
+            reply.retry_after = refused.retry_after or UNSET
+            self._answer(reply)
+            if self._limits.refused():
+                self.close(closes.ABUSIVE_RATE)
+        if error.code is ErrorCode.INVALID_JSON:
+            self._count_undecodable()
+
     def _count_undecodable(self) -> None:
         now = time.monotonic()
         self._undecodable.append(now)
@@ -387,17 +406,23 @@ class Connection:
 
     async def _answer_in_order(self) -> None:
         while self._pending:
-            pending = self._pending[0]
-            if pending.task:
-                await asyncio.wait([pending.task])
-                data = await encoded(_result(pending))
-                await self._outbox.until_room()
-                self._put(data)
-            elif pending.send:
-                await self._outbox.until_room()
-                pending.send()
+            try:
+                await self._answer_one(self._pending[0])
+            except Exception:  # the same boundary: it costs this answer, not those behind it
+                logger.exception("%s: trouble with an answer", self._name)
+                self._send(protocol.error(ErrorCode.INTERNAL_ERROR, "Internal server error"))
             del self._pending[0]
             self._pending_room.tell()
+
+    async def _answer_one(self, pending: _Pending) -> None:
+        if pending.task:
+            await asyncio.wait([pending.task])
+            data = await encoded(_result(pending))
+            await self._outbox.until_room()
+            self._put(data)
+        elif pending.send:
+            await self._outbox.until_room()
+            pending.send()
 
     async def _until_room(self) -> None:
         """Let others have their turn, and wait while the client has too much unanswered or unread."""
@@ -411,11 +436,14 @@ class Connection:
 
     def _put(self, data: bytes) -> None:
         if logger.isEnabledFor(logging.DEBUG):
-            shown = printable(data[:LOGGED_BYTES].decode(errors="replace"), LOGGED_BYTES)
+            safe = _SECRET.sub(rb"\1***", data[:LOGGED_BYTES])
+            shown = printable(safe.decode(errors="replace"), LOGGED_BYTES)
             logger.debug("%s: reply %s", self._name, shown)
         self._outbox.send(data)
 
 
+_SECRET = re.compile(rb'("(?:token|url)":")[^"]*')
+"""What replies carry that lets its bearer in."""
 _FAR: Seconds = 86_400.0
 """Timers are set for no longer than this: the clock of the day and that of timers drift apart."""
 

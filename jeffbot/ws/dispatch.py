@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import UNSET
 
 from ..errors import ErrorCode, RateLimitedError, SoundboardError, printable
 from ..models import Caller, ChannelId, GuildId, Seconds, Standing, UserId
@@ -16,7 +17,7 @@ from .desk import Call, Desk
 from .limits import Cost
 from .listings import WholeListing, joined
 from .protocol import Message, RefusedError
-from .requests import Request, Targeted
+from .requests import Player, Request, Targeted
 from .scopes import Scope
 
 if TYPE_CHECKING:
@@ -157,8 +158,8 @@ class Dispatcher:
         channel_id = None if request.channel_id is None else ChannelId(_snowflake(request.channel_id, "channel_id"))
         if action.reach is Reach.VOICE:
             caller = self._targets.heard(caller, guild_id, channel_id)
-            if not (action.manages and request.changes):
-                return caller
+            if not (isinstance(request, Player) and request.volume is not UNSET):
+                return caller  # a manager's volume is remembered; all else here is everybody's to do
             guild_id, channel_id = caller.guild_id, None
         manages = action.manages and Scope.MANAGE in scopes
         return await self._targets.kept(caller, guild_id, channel_id, manages=manages)

@@ -19,6 +19,7 @@ from .limits import Limits
 from .listings import WholeListing
 from .previews import Previews
 from .protocol import Message, RefusedError
+from .scopes import Scope
 from .statuses import STATUS
 
 logger = logging.getLogger("discord.ws_server")
@@ -98,6 +99,12 @@ class Http:
         try:
             asker = self._asker(request)
             assert asker.identity is not None  # noqa: S101 - else it was refused
+            if Scope.READ not in asker.identity.scopes:
+                raise RefusedError(
+                    ErrorCode.FORBIDDEN,
+                    f'This token may not do that: it lacks the scope "{Scope.READ}"',
+                    {"required_scope": str(Scope.READ)},
+                )
             if (wait := asker.admit(asker.identity.user_id, ACTIONS["list"].cost)) is not None:
                 raise RateLimitedError(wait)
             await service.wait_ready()

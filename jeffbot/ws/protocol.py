@@ -55,7 +55,7 @@ class Message:
         self._text = text
         self._fields = fields
         self.id: RequestId | UnsetType = _read_id(fields.get("id"))
-        self.has_bad_id = self.id is UNSET and "id" in fields
+        self.has_bad_id = self.id is UNSET and bytes(fields.get("id", Raw(b"null"))) != b"null"
         self.action = _read_action(fields.get("action"))
 
     def request[R: Request](self, kind: type[R]) -> R:

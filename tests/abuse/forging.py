@@ -10,6 +10,8 @@ from staging import SECRET
 
 HEADER = {"alg": "HS256", "typ": "JWT"}
 USER = 123456789012345678
+DAY = 86_400.0
+"""Tokens are made when tests are collected, which may be long before they are run."""
 _NO_OBJECTS: tuple[object, ...] = ([], "x", 1, None, True)
 
 
@@ -21,7 +23,7 @@ def base64url(data: bytes) -> str:
 def claims(**changes: Any) -> dict[str, Any]:
     """The claims of a good token, with changes; ``...`` leaves one out."""
     now = time.time()
-    good = {"user_id": str(USER), "iat": now, "exp": now + 60, "iss": "jeffbot", "jti": "x", **changes}
+    good = {"user_id": str(USER), "iat": now, "exp": now + DAY, "iss": "jeffbot", "jti": "x", **changes}
     return {name: value for name, value in good.items() if value is not ...}
 
 
@@ -93,8 +95,8 @@ def _forgeries() -> dict[str, Any]:
         "yes": True,
         "list": [good],
         "object": {"token": good},
-        "issued in the future": token(claims(iat=time.time() + 600)),
-        "good in the future": token(claims(nbf=time.time() + 600)),
+        "issued in the future": token(claims(iat=time.time() + DAY)),
+        "good in the future": token(claims(nbf=time.time() + DAY)),
         "another issuer": token(claims(iss="evil")),
         "issuer is a list": token(claims(iss=["jeffbot"])),
     }

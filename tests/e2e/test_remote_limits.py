@@ -4,12 +4,14 @@ import asyncio
 import base64
 import os
 import socket
+import time
 
 import aiohttp
 import pytest
 
 from jeffbot.errors import ErrorCode
 from jeffbot.ws import outbox, protocol, server
+from jeffbot.ws.scopes import Scope
 from staging import PATIENCE, Connect, MakeStage, Stage, Wire, token_for
 
 
@@ -242,3 +244,41 @@ async def test_websocket_needs_no_compression(stage: Stage) -> None:
     """Compression, which costs 90 KiB a client, is not agreed to."""
     async with aiohttp.ClientSession() as session, session.ws_connect(await stage.url(), compress=15) as socket:
         assert socket.compress == 0
+
+
+async def test_no_token_in_the_log(stage: Stage, stranger: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    """What lets its bearer in is not in the log, at DEBUG either: a renewed token, the address of an upload."""
+    caplog.set_level("DEBUG", "discord.ws_server")
+    tokens = await stage.soundboard.wait_tokens()
+    token = tokens.make(stage.alice.id, scopes=frozenset(Scope), auth_time=time.time())
+    await stranger.ask({"action": "authenticate", "token": token})
+
+    fresh = (await stranger.ask({"action": "refresh"}))["token"]
+    address = (await stranger.ask({"action": "upload", "filename": "a.wav", "size": 10}))["url"]
+    said = "\n".join(record.getMessage() for record in caplog.records)
+    assert '"refresh"' in said
+    for secret in (token, fresh, address):
+        assert secret[-20:] not in said
+
+
+async def test_what_is_no_object_is_limited(make_stage: MakeStage, connect: Connect) -> None:
+    """JSON that is no object counts as a request, also before signing in."""
+    async with make_stage(request_rate=1, request_burst=3) as stage:
+        wire = await connect(stage)
+        codes = [(await wire.ask("[]"))["error_code"] for _ in range(4)]
+
+    assert codes == ["invalid_format"] * 3 + ["rate_limited"]
+
+
+async def test_preview_takes_a_scope(stage: Stage) -> None:
+    """A token without any scope hears nothing, not even a preview."""
+    tokens = await stage.soundboard.wait_tokens()
+    address = f"{(await stage.url()).replace('ws', 'http', 1)}/sounds/low.ogg"
+    statuses = []
+    async with aiohttp.ClientSession() as session:
+        for scopes in (frozenset[Scope](), frozenset({Scope.READ})):
+            headers = {"Authorization": f"Bearer {tokens.make(stage.alice.id, scopes=scopes)}"}
+            async with session.get(address, headers=headers) as response:
+                statuses.append(response.status)
+
+    assert statuses == [403, 200]

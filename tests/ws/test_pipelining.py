@@ -174,7 +174,7 @@ async def test_id_twice(wire: Wire, service: FakeService) -> None:
     assert (await wire.ask({"action": "list", "id": 1}))["count"] == len(SOUNDS)
 
 
-@pytest.mark.parametrize("bad", ['""', "null", "[]", "1.5", "true", "9007199254740993", '"' + "x" * 65 + '"'])
+@pytest.mark.parametrize("bad", ['""', "[]", "1.5", "true", "9007199254740993", '"' + "x" * 65 + '"'])
 async def test_bad_ids(wire: Wire, bad: str) -> None:
     """An id that is none is refused, and not repeated."""
     reply = await wire.ask(f'{{"action": "ping", "id": {bad}}}')

@@ -40,8 +40,6 @@ async def skip(desk: Desk, call: Call, _request: requests.Targeted) -> replies.S
 async def player(desk: Desk, call: Call, request: requests.Player) -> replies.PlayerReply:
     """Tell how the player is; pause it, let it go on, or set how loud all is."""
     service, caller = desk.service, call.caller
-    if request.volume is not UNSET:
-        await service.set_volume(caller, request.volume)
     if request.paused is not UNSET:
         paused = service.status(caller).paused
         wanted = not paused if request.paused == "toggle" else request.paused
@@ -49,6 +47,8 @@ async def player(desk: Desk, call: Call, request: requests.Player) -> replies.Pl
             await service.pause(caller)
         elif paused and not wanted:
             await service.resume(caller)
+    if request.volume is not UNSET:
+        await service.set_volume(caller, request.volume)
     return replies.PlayerReply(player=_player_state(desk, call))
 
 
